@@ -1,0 +1,160 @@
+"""Processors: the steps of a pipeline between its sources and its sink."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from ..config import Configurable, Options, option
+from .delivery import Context, Event, Snapshot
+
+if TYPE_CHECKING:
+    from ..application import BSPumpApplication
+    from ..pipeline import Pipeline
+
+
+class ProcessorOptions(Options):
+    """Options of every processor, generator and sink."""
+
+    on_error: Any = option(
+        None,
+        "what to do with an event that fails here: stop, drop, dead_letter, {route: ADDRESS} or {retry: {...}}; "
+        "empty: the pipeline decides",
+        example="dead_letter",
+    )
+
+
+class ProcessorBase(Configurable):
+    """What processors, generators and sinks have in common.
+
+    Every method but `process` has a default that does nothing: override what the part needs.
+    """
+
+    class Options(ProcessorOptions):
+        """Only the common options."""
+
+    threaded: ClassVar[bool] = False
+
+    def __init__(
+        self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None
+    ) -> None:
+        """Read the configuration; connect to nothing yet.
+
+        Args:
+            app: The application.
+            pipeline: The pipeline this part belongs to; it need not be built yet.
+            id: Name within the pipeline; the class name when empty.
+            config: Options; wins over the section `[pipeline:PIPELINE:ID]` of the configuration file.
+        """
+        self.Id = id or type(self).__name__
+        super().__init__(
+            f"pipeline:{pipeline.Id}:{self.Id}",
+            config,
+            where=f"pipeline {pipeline.Id}, {type(self).__name__} {self.Id}",
+        )
+        self.App = app
+        self.Loop = app.Loop
+        self.Pipeline = pipeline
+        self.PipelineDepth = 0
+
+    @classmethod
+    def construct(cls, app: BSPumpApplication, pipeline: Pipeline, definition: Mapping[str, Any]) -> Self:
+        """Return the part that a definition describes: its `id`, `config` and `args`."""
+        return cls(
+            app, pipeline, id=definition.get("id"), config=definition.get("config"), **definition.get("args", {})
+        )
+
+    def time(self) -> float:
+        """Return the UNIX time in seconds, read from the loop's clock."""
+        return float(self.App.time())
+
+    def process(self, context: Context, event: Event) -> Event:
+        """Turn one event into the next; called for every event, in order, on the event loop.
+
+        Return None to drop the event. May be `async def` in a `Processor`: then the next depth begins behind it.
+
+        Args:
+            context: The dict beside the event.
+            event: What the part before returned.
+
+        Raises:
+            Drop: Drop the event, as returning None does.
+            Reject: The event is bad input.
+            Exception: Anything else; the `on_error` policy decides.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no process(context, event)")
+
+    async def on_start(self) -> None:
+        """Open what the part needs; called once before the pipeline's sources start, after `restore`."""
+
+    async def on_stop(self) -> None:
+        """Close it; called once after the last barrier."""
+
+    async def on_end_of_input(self) -> None:
+        """Send on what was held back: all sources have finished and everything before this part has passed it.
+
+        Called once, in the order of the chain, before the last barrier. Not called when the pump is stopped midway.
+        """
+
+    async def flush(self) -> None:
+        """Return when everything handed over before this call is durable downstream.
+
+        Called once per barrier, never twice at a time; new events may arrive meanwhile and may be written too.
+
+        Raises:
+            DeliveryError: It is not durable. Keep the events: the barrier is tried again and nothing is committed.
+        """
+
+    def mark(self) -> Snapshot:
+        """Return what `restore` needs to cut off what a crash left half written; called right after `flush`."""
+        return None
+
+    def snapshot(self) -> Snapshot:
+        """Return the state that belongs to exactly the events of a barrier; called on the loop between two batches.
+
+        The value must not change with later events: copy what is mutable.
+        """
+        return None
+
+    def restore(self, state: Snapshot) -> None:
+        """Take back what `snapshot` (or `mark`, for a part without a snapshot) returned; called before `on_start`."""
+
+    def locate_address(self) -> str:
+        """Return the address of this part: `Pipeline.Id`."""
+        return f"{self.Pipeline.Id}.{self.Id}"
+
+    def rest_get(self) -> dict[str, Any]:
+        """Return what the web API shows of this part."""
+        return {"Id": self.Id, "Class": type(self).__name__, "PipelineDepth": self.PipelineDepth}
+
+
+class ConcurrencyOptions(ProcessorOptions):
+    """Options of processors that wait for something."""
+
+    concurrency: int = option(100, "events in work at the same time when process() is async or threaded", ge=1)
+
+
+class Processor(ProcessorBase):
+    """A step that turns one event into one event, or drops it by returning None.
+
+    `process` may be `async def`: up to `concurrency` events are then in work at once, and leave in the order in which
+    they came.
+    """
+
+    class Options(ConcurrencyOptions):
+        """The common options and `concurrency`."""
+
+
+class ThreadedProcessor(Processor):
+    """A processor whose `process` blocks (a database driver, a large computation): it runs in threads.
+
+    Up to `concurrency` events at a time; they leave in the order in which they came. `process` must be thread-safe and
+    must not touch the pipeline.
+    """
+
+    threaded: ClassVar[bool] = True
+
+    class Options(ConcurrencyOptions):
+        """The common options with fewer events at once, since each takes a thread."""
+
+        concurrency: int = option(4, "threads; so many events are in work at the same time", ge=1, le=64)

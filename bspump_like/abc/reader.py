@@ -1,0 +1,74 @@
+"""The base of every technology's source: the loop of connecting, reading and resuming, once for all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from ..errors import BackOff, ConnectionLost, EndOfInput
+from .backoff import Backoff
+from .delivery import Batch
+from .source import Source
+
+L = logging.getLogger(__name__)
+
+
+class ReaderSource(Source):
+    """A source as four methods: `connect`, `read`, `commit`, `close`. The loop around them is here.
+
+    Lifecycle, retries, backpressure, positions, metrics and shutdown are not the connector's business.
+    """
+
+    async def connect(self) -> None:
+        """Open the connection and resume at `self.position`; called at the start and again after `ConnectionLost`.
+
+        Raises:
+            ConnectionLost: Cannot connect now; tried again with backoff.
+            OSError: The same.
+        """
+
+    async def read(self) -> Batch:
+        """Return the next events and the position after the last of them; wait while there are none.
+
+        Called in a loop, never twice at a time, only while the pipeline takes events. May be cancelled: what it had
+        taken but not returned must come again after the next `connect`.
+
+        Raises:
+            ConnectionLost: The connection is gone: `close`, then `connect` until it succeeds.
+            BackOff: Read again after a while.
+            EndOfInput: There will never be more.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no read()")
+
+    async def close(self) -> None:
+        """Close the connection; called after `ConnectionLost`, at the end of input and at a stop. Must not raise."""
+
+    async def main(self) -> None:
+        """Connect, read, hand over; again after a loss, from the place after the last batch handed over."""
+        backoff = Backoff(self.options.reconnect_delay, self.options.reconnect_delay_max)
+        while True:
+            try:
+                await self._read_until_lost(backoff)
+                return
+            except (ConnectionLost, OSError) as error:
+                wait = backoff.next()
+                if self.Pipeline.report_unavailable(self, error):
+                    L.warning("%s: %s; trying again in %.1f s", self.locate_address(), error, wait)
+                await asyncio.sleep(wait)
+
+    async def _read_until_lost(self, backoff: Backoff) -> None:
+        try:
+            await self.connect()
+            self.Pipeline.report_available(self)
+            while True:
+                try:
+                    batch = await self.read()
+                except BackOff as pause:
+                    await asyncio.sleep(pause.wait)
+                    continue
+                backoff.reset()
+                await self.deliver(*batch)
+        except EndOfInput:
+            return
+        finally:
+            await self.close()
