@@ -1,0 +1,381 @@
+"""Barriers: the only place that knows delivery.
+
+Pipelines that feed each other form a group; a group has one committer. It loops:
+
+    in one step of the event loop: take all queued positions, snapshot the stateful parts
+    -> barrier: pipeline by pipeline, depth by depth: wait for the work under way, flush every part
+    -> positions, snapshots and dead letters in one store transaction -> tell the sources
+
+Input goes on meanwhile. The next barrier starts when the last has ended, so batches adapt to the load by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .abc import Backoff, ProcessorBase, Source
+from .errors import ConnectionLost, DeliveryError
+from .store import AsyncStore, Commit, Store, StoreError
+
+if TYPE_CHECKING:
+    from .pipeline import Pipeline
+
+L = logging.getLogger(__name__)
+
+
+class Stopping(DeliveryError):
+    """The barrier cannot complete and there is no time left to wait for it."""
+
+
+class Committer:
+    """Delivery of one group of linked pipelines.
+
+    Args:
+        pipeline: The first member; `link` adds others.
+    """
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        """Begin with one pipeline and nothing to commit."""
+        self.pipelines: list[Pipeline] = [pipeline]
+        self.in_flight = 0
+        """Events of the input that no barrier has covered yet."""
+        self.open_batches = 0
+        """Batches that are handed over in more than one step of the loop: no snapshot may be taken between."""
+        self.blocked_by: DeliveryError | StoreError | None = None
+        self.stopping = False
+        self.on_ended: Callable[[], None] = lambda: None
+        self._positions: dict[Source, dict[str, Any]] = {}
+        self._discards: list[int] = []
+        self._wake = asyncio.Event()
+        self._changed = asyncio.Condition()
+        self._lock = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._absorbed = False
+        self._inputs_ended = False
+        self._last = 0.0
+        self._stop = asyncio.Event()
+        self._pausing = object()  # throttles the inputs while a snapshot waits for work under way
+
+    # What sources and pipelines call
+
+    def accept(self, source: Source, position: Any, count: int) -> None:
+        """Queue a position: everything before it has been handed over. In the same loop step as the last of the events."""
+        if position is not None:
+            queued = self._positions.get(source)
+            if queued is None:
+                queued = self._positions[source] = {}
+            queued.update(position)
+        self.in_flight += count
+        self._wake.set()
+
+    def touch(self) -> None:
+        """Ask for a barrier: something was handed over that has no position."""
+        self._wake.set()
+
+    def replayed(self, id: int) -> None:
+        """Remove a dead letter with the next barrier: it has been handed over again."""
+        self._discards.append(id)
+        self._wake.set()
+
+    async def room(self, limit: int) -> None:
+        """Wait until fewer than `limit` events are ahead of the last barrier."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.in_flight < limit)
+
+    def source_finished(self) -> None:
+        """Note that a source has come to its end; what was held back for that is sent on."""
+        self._inputs_ended = True
+        self._wake.set()
+
+    def absorb(self, other: Committer) -> None:
+        """Make one group of two, because a pipeline of one feeds a pipeline of the other."""
+        if other is self:
+            return
+        for pipeline in other.pipelines:
+            pipeline.committer = self
+        self.pipelines += other.pipelines
+        for source, position in other._positions.items():
+            self._positions.setdefault(source, {}).update(position)
+        self._discards += other._discards
+        self._inputs_ended |= other._inputs_ended
+        other._positions, other._discards, other._absorbed = {}, [], True
+        self.in_flight += other.in_flight
+        other._wake.set()
+        self._wake.set()
+
+    # Lifecycle
+
+    def start(self) -> None:
+        """Start the loop, unless it runs."""
+        if self._task is None and not self._absorbed:
+            pipeline = self.pipelines[0]
+            self._task = pipeline.Loop.create_task(self._run(), name=f"committer of {pipeline.Id}")
+
+    async def finish(self) -> None:
+        """Stop the loop and complete a last barrier; wait for sinks that cannot take events now.
+
+        Cancel it to give up: nothing is lost, what is not committed is read again.
+
+        Raises:
+            Stopping: A pipeline is in error, so its last events cannot be delivered.
+        """
+        self.stopping = True
+        self._stop.set()
+        self._wake.set()
+        for pipeline in self.pipelines:
+            pipeline.wake_waiters()
+        if self._task is not None:
+            await asyncio.shield(self._task)  # a barrier under way is never torn: a sink may be writing
+        backoff = Backoff(0.2, 2.0)
+        while True:
+            try:
+                await self.commit()
+                return
+            except Stopping:
+                raise
+            except (DeliveryError, StoreError) as error:
+                self._block(error)
+                await asyncio.sleep(backoff.next())
+
+    async def abort(self) -> None:
+        """Stop the loop where it is, when the time to finish is over."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        backoff = Backoff(0.5, 15.0)
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._wake.wait()
+            wait = self._last + min(p.options.commit_interval for p in self.pipelines) - loop.time()
+            if wait > 0 and not self._inputs_ended:
+                await self._sleep(wait)
+            self._wake.clear()
+            if self._absorbed or self.stopping:
+                return
+            self._last = loop.time()
+            try:
+                ended = self._inputs_ended and await self._end_inputs()
+                await self.commit()
+            except Stopping:
+                return  # `finish` says what is left
+            except (DeliveryError, StoreError) as error:
+                self._block(error)
+                self._wake.set()
+                await self._sleep(backoff.next())
+                continue
+            except (
+                Exception
+            ) as error:  # a defect: said, and the pipeline halts, rather than committing no more in silence
+                L.exception("the barrier of %s failed", self.pipelines[0].Id)
+                self.pipelines[0].set_error(None, None, error)
+                self._wake.set()
+                continue
+            self._unblock()
+            backoff.reset()
+            if ended:
+                self.on_ended()
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        except TimeoutError:
+            return
+
+    # The barrier
+
+    async def commit(self) -> None:
+        """Complete one barrier over everything handed over so far and store it.
+
+        Raises:
+            DeliveryError: A part could not make its events durable; nothing is committed, everything is kept.
+            StoreError: The store could not be written; the same.
+        """
+        async with self._lock:
+            positions, snapshots, count, discards = await self._cut()
+            try:
+                await self._walk(snapshots)
+                await self._store(positions, snapshots, discards)
+            except BaseException:
+                self._put_back(positions, discards)
+                raise
+            self.in_flight -= count
+            for source, position in positions.items():
+                await _tell(source, position)
+            async with self._changed:
+                self._changed.notify_all()
+
+    async def _cut(self) -> tuple[dict[Source, dict[str, Any]], dict[tuple[str, str], Any], int, list[int]]:
+        """Take positions and snapshots that belong together, in one step of the loop."""
+        remote = any(p.has_state_behind_tasks() or (p.upstream and p.has_state()) for p in self.pipelines)
+        if remote:
+            for pipeline in self.pipelines:
+                pipeline.hold(self._pausing)
+        try:
+            while True:
+                for pipeline in self.pipelines:
+                    await pipeline.healthy()
+                if remote:
+                    await self._drain()
+                if self.open_batches == 0 and all(p.is_healthy() for p in self.pipelines):
+                    break
+                await self._batch_done()
+            positions, self._positions = self._positions, {}
+            discards, self._discards = self._discards, []
+            snapshots = {
+                (pipeline.Id, key): part.snapshot()
+                for pipeline in self.pipelines
+                for key, part in pipeline.stateful_parts()
+            }
+            return positions, snapshots, self.in_flight, discards
+        finally:
+            if remote:
+                for pipeline in self.pipelines:
+                    pipeline.hold(self._pausing, False)
+
+    async def _batch_done(self) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.open_batches == 0 or self.stopping)
+
+    async def close_batch(self) -> None:
+        """Note that a batch of several steps has been handed over."""
+        self.open_batches -= 1
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _walk(self, snapshots: dict[tuple[str, str], Any]) -> None:
+        """Let everything handed over so far reach its end: drain and flush, from the sources to the sinks."""
+        while True:
+            members = len(self.pipelines)
+            for pipeline in in_order(self.pipelines):
+                async with pipeline.flush_lock:
+                    await pipeline.drain_inputs()
+                    for depth in range(pipeline.depth_count()):
+                        await pipeline.drain(depth)
+                        await pipeline.healthy()
+                        for key, part in pipeline.flushed_parts(depth):
+                            await self._flush(pipeline, part)
+                            mark = part.mark()
+                            if mark is not None:
+                                snapshots[pipeline.Id, key] = mark
+            if members == len(self.pipelines):
+                return  # otherwise events have gone into a pipeline that joined the group during the walk
+
+    async def _flush(self, pipeline: Pipeline, part: ProcessorBase) -> None:
+        try:
+            await part.flush()
+        except DeliveryError as error:
+            if error.retriable:
+                raise
+            pipeline.set_error(None, None, error)
+            await pipeline.healthy()
+            raise
+        except Exception as error:  # a defect of the part: the pipeline halts until somebody clears the error
+            pipeline.set_error(None, None, error)
+            await pipeline.healthy()
+            raise DeliveryError(f"{part.locate_address()} failed to flush", detail=repr(error)) from error
+
+    async def _drain(self) -> None:
+        for pipeline in in_order(self.pipelines):
+            await pipeline.drain_inputs()
+            for depth in range(pipeline.depth_count()):
+                await pipeline.drain(depth)
+
+    async def _store(
+        self, positions: dict[Source, dict[str, Any]], snapshots: dict[tuple[str, str], Any], discards: list[int]
+    ) -> None:
+        store: AsyncStore = self.pipelines[0].App.pump_service.store
+        letters = [(p, p.failures.dead_letters) for p in self.pipelines]
+        for pipeline, _ in letters:
+            pipeline.failures.dead_letters = []
+        commit = Commit(
+            {(source.Pipeline.Id, source.Id): position for source, position in positions.items()},
+            snapshots,
+            [letter for _, waiting in letters for letter in waiting],
+            discards,
+        )
+        if not (commit.positions or commit.snapshots or commit.dead_letters or commit.discards):
+            return
+        try:
+            await store.call(Store.commit, commit)
+        except BaseException:
+            for pipeline, waiting in letters:
+                pipeline.failures.dead_letters[:0] = waiting
+            raise
+
+    def _put_back(self, positions: dict[Source, dict[str, Any]], discards: list[int]) -> None:
+        for source, position in positions.items():
+            self._positions[source] = {**position, **self._positions.get(source, {})}
+        self._discards[:0] = discards
+        self._wake.set()
+
+    # The end of finite inputs
+
+    async def _end_inputs(self) -> bool:
+        """Send on what parts held back, in every pipeline that has no input left; return whether there was one."""
+        async with self._lock:
+            self._inputs_ended = False
+            ended = False
+            for pipeline in in_order(self.pipelines):
+                if pipeline.ended or not pipeline.is_exhausted():
+                    continue
+                try:
+                    await pipeline.drain_inputs()
+                    for depth in range(pipeline.depth_count()):
+                        await pipeline.drain(depth)
+                        await pipeline.healthy()
+                        for processor in pipeline.processors_at(depth):
+                            await processor.on_end_of_input()
+                except DeliveryError:
+                    self._inputs_ended = True
+                    raise
+                pipeline.ended = ended = True
+            return ended
+
+    # Trouble
+
+    def _block(self, error: DeliveryError | StoreError) -> None:
+        if self.blocked_by is None or str(self.blocked_by) != str(error):
+            L.warning("%s; nothing is lost, trying again", error)
+        if self.blocked_by is None and not self.stopping:
+            for pipeline in self.pipelines:
+                pipeline.hold(self)
+        self.blocked_by = error
+
+    def _unblock(self) -> None:
+        if self.blocked_by is not None:
+            L.warning("delivery works again")
+            self.blocked_by = None
+            for pipeline in self.pipelines:
+                pipeline.hold(self, False)
+
+
+async def _tell(source: Source, position: dict[str, Any]) -> None:
+    try:
+        await source.commit(position)
+    except (ConnectionLost, OSError) as error:
+        # The store has the position: the server is told with the next one, and until then the source resumes from ours.
+        L.warning("%s: cannot tell the server what is done: %s", source.locate_address(), error)
+
+
+def in_order(pipelines: list[Pipeline]) -> list[Pipeline]:
+    """Return pipelines so that each comes after those that feed it; a cycle is entered at its first member."""
+    ordered: list[Pipeline] = []
+    visiting: set[Pipeline] = set()
+
+    def visit(pipeline: Pipeline) -> None:
+        if pipeline in visiting:
+            return
+        visiting.add(pipeline)
+        for feeder in sorted(pipeline.upstream, key=lambda p: p.Id):
+            visit(feeder)
+        ordered.append(pipeline)
+
+    for pipeline in pipelines:
+        visit(pipeline)
+    return [pipeline for pipeline in ordered if pipeline in pipelines]
