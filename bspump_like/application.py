@@ -1,0 +1,41 @@
+"""The application: asab's, with a pump service in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import asab
+
+from .service import PumpService
+
+
+class BSPumpApplication(asab.Application):
+    """Hosts one `PumpService`; add pipelines to it, then call `run()`."""
+
+    Description = "bspump_like: a stream-processing application server."
+
+    def __init__(self, args: Sequence[str] | None = None, web_listen: str | None = None) -> None:
+        """Read the command line and the configuration, and register the pump service.
+
+        Args:
+            args: Arguments in place of those of the process.
+            web_listen: Address for the web server, `127.0.0.1:8080`; none is started when empty.
+        """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            asyncio.set_event_loop(asyncio.new_event_loop())
+        super().__init__(args=None if args is None else list(args))
+        from asab import metrics
+
+        self.add_module(metrics.Module)
+        self.pump_service = PumpService(self)
+        listen = web_listen or (asab.Config.get("web", "listen", fallback="") if asab.Config.has_section("web") else "")
+        if listen:
+            from .web import WebAPI
+
+            WebAPI(self, listen)
+
+    async def main(self) -> None:
+        """Run beside the pump; the contract lets users override it."""

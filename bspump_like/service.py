@@ -1,0 +1,413 @@
+"""The pump service: everything that has a name, and the order in which it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+import asab
+
+from .abc import Connection, Lookup, ProcessorBase, Source, TriggerSource
+from .barrier import Committer, Stopping
+from .config import Configurable, Options, Seconds, nearest, option
+from .errors import BSPumpError, ConfigError
+from .failure import ATTEMPTS
+from .metrics import PipelineMetrics
+from .pipeline import Pipeline
+from .store import AsyncStore, DeadLetter, Store
+
+if TYPE_CHECKING:
+    from .application import BSPumpApplication
+
+L = logging.getLogger(__name__)
+
+
+class StoreSettings(Configurable):
+    """Section `[store]` of the configuration file."""
+
+    class Options(Options):
+        """Where the store is."""
+
+        path: str = option("var/bspump.db", "the SQLite file with positions, snapshots and dead letters")
+
+
+class PumpSettings(Configurable):
+    """Section `[bspump]` of the configuration file."""
+
+    class Options(Options):
+        """How the application ends."""
+
+        stop_timeout: Seconds = option(
+            30.0, "seconds for the last barrier at a stop, before what is left is given up", gt=0
+        )
+        replay_interval: Seconds = option(1.0, "seconds between two looks for dead letters to be tried again", gt=0)
+
+
+class PumpService(asab.Service):
+    """Holds pipelines, connections, lookups and matrices by name; registered as `bspump.PumpService`."""
+
+    def __init__(self, app: BSPumpApplication, service_name: str = "bspump.PumpService") -> None:
+        """Register with the application; nothing runs before the application does."""
+        super().__init__(app, service_name)
+        self.Pipelines: dict[str, Pipeline] = {}
+        self.Connections: dict[str, Connection] = {}
+        self.Lookups: dict[str, Lookup] = {}
+        self.LookupFactories: list[Any] = []
+        self.Matrixes: dict[str, Any] = {}
+        self.store = AsyncStore()
+        self.settings = PumpSettings("bspump")
+        self.store_path = StoreSettings("store").options.path
+        self.rerun = False
+        """True: if the last run came to its end, start over instead of going on behind it."""
+        self.from_start = False
+        """True: forget all positions and snapshots at the start."""
+        self._background: set[asyncio.Task[Any]] = set()
+        self._starting: asyncio.Task[None] | None = None
+        self._running = False
+        self._replaying: set[int] = set()
+        self._force = asyncio.Event()
+        app.PubSub.subscribe("Application.run!", self._on_run)
+        app.PubSub.subscribe("Application.stop!", self._on_stop_signal)
+        app.PubSub.subscribe("Application.tick/10!", self._on_tick)
+        app.Loop.add_signal_handler(signal.SIGUSR1, self.clear_errors)
+
+    # Names
+
+    def add_pipeline(self, pipeline: Pipeline) -> None:
+        """Add a pipeline; it starts with the application, or at once when that runs.
+
+        Raises:
+            RuntimeError: There is one with this id.
+        """
+        self._add("Pipeline", self.Pipelines, pipeline)
+        if self._running:
+            self.start_background(self._start_pipelines([pipeline]), f"start of pipeline {pipeline.Id}")
+
+    def add_pipelines(self, *pipelines: Pipeline) -> None:
+        """Add several pipelines."""
+        for pipeline in pipelines:
+            self.add_pipeline(pipeline)
+
+    def del_pipeline(self, pipeline: Pipeline) -> None:
+        """Remove a pipeline that does not run."""
+        del self.Pipelines[pipeline.Id]
+
+    def add_connection(self, connection: Connection) -> Connection:
+        """Add a connection; RuntimeError when there is one with this id."""
+        self._add("Connection", self.Connections, connection)
+        return connection
+
+    def add_connections(self, *connections: Connection) -> None:
+        """Add several connections."""
+        for connection in connections:
+            self.add_connection(connection)
+
+    def add_lookup(self, lookup: Lookup) -> Lookup:
+        """Add a lookup; RuntimeError when there is one with this id."""
+        self._add("Lookup", self.Lookups, lookup)
+        return lookup
+
+    def add_lookups(self, *lookups: Lookup) -> None:
+        """Add several lookups."""
+        for lookup in lookups:
+            self.add_lookup(lookup)
+
+    def add_lookup_factory(self, lookup_factory: Any) -> None:
+        """Add an object whose `locate_lookup(lookup_id, context)` is asked for lookups that have no name here."""
+        self.LookupFactories.append(lookup_factory)
+
+    def add_matrix(self, matrix: Any) -> Any:
+        """Add a matrix; RuntimeError when there is one with this id."""
+        self._add("Matrix", self.Matrixes, matrix)
+        return matrix
+
+    def add_matrixes(self, *matrixes: Any) -> None:
+        """Add several matrices."""
+        for matrix in matrixes:
+            self.add_matrix(matrix)
+
+    def locate_connection(self, connection_id: str | Connection) -> Connection:
+        """Return the connection with this id; KeyError with a hint when there is none."""
+        return (
+            connection_id
+            if isinstance(connection_id, Connection)
+            else _named("connection", self.Connections, connection_id)
+        )
+
+    def locate_lookup(self, lookup_id: str | Lookup, context: Any = None) -> Lookup:
+        """Return the lookup with this id, asking the factories too; KeyError with a hint when there is none."""
+        if isinstance(lookup_id, Lookup):
+            return lookup_id
+        if lookup_id not in self.Lookups:
+            for factory in self.LookupFactories:
+                found: Lookup | None = factory.locate_lookup(lookup_id, context)
+                if found is not None:
+                    return found
+        named: Lookup = _named("lookup", self.Lookups, lookup_id)
+        return named
+
+    def locate_matrix(self, matrix_id: Any) -> Any:
+        """Return the matrix with this id; KeyError with a hint when there is none."""
+        return _named("matrix", self.Matrixes, matrix_id) if isinstance(matrix_id, str) else matrix_id
+
+    def locate(self, address: str) -> Pipeline | Source | ProcessorBase | None:
+        """Return what is at `Pipeline`, `Pipeline.Processor` or `Pipeline.*Source`; None when there is nothing."""
+        pipeline_id, _, part = address.partition(".")
+        pipeline = self.Pipelines.get(pipeline_id)
+        if pipeline is None or not part:
+            return pipeline
+        return pipeline.locate_source(part[1:]) if part.startswith("*") else pipeline.locate_processor(part)
+
+    def locate_input(self, address: str) -> Any:
+        """Return the source at `address` that other pipelines can send to; a pipeline's address means its first such source.
+
+        Raises:
+            ConfigError: There is none; the message names the nearest.
+        """
+        found = self.locate(address)
+        if isinstance(found, Pipeline):
+            found = next((source for source in found.Sources if hasattr(source, "put")), None)
+        if found is None or not hasattr(found, "put"):
+            inputs = [s.locate_address() for p in self.Pipelines.values() for s in p.Sources if hasattr(s, "put")]
+            raise ConfigError(f"there is no source to send to at '{address}'", hint=nearest(address, inputs))
+        return found
+
+    def connect(self, upstream: Pipeline, downstream: Pipeline) -> None:
+        """Note that one pipeline feeds another, so that barriers pass through both."""
+        if upstream not in downstream.upstream:
+            downstream.upstream.add(upstream)
+            upstream.committer.absorb(downstream.committer)
+
+    def _add(self, kind: str, names: dict[str, Any], thing: Any) -> None:
+        if thing.Id in names:
+            raise RuntimeError(f"{kind} '{thing.Id}' already registered")
+        names[thing.Id] = thing
+
+    # Start
+
+    def _on_run(self, _message_type: str) -> None:
+        self._starting = self.App.Loop.create_task(self._start())
+
+    async def _start(self) -> None:
+        try:
+            await self.store.open(self.store_path)
+            for connection in self.Connections.values():
+                await connection.on_start()
+            for lookup in self.Lookups.values():
+                if not lookup.Lazy:
+                    await lookup.update()
+            self._running = True
+            await self._start_pipelines(list(self.Pipelines.values()))
+            self.start_background(self._replay_forever(), "replay of dead letters")
+        except (BSPumpError, OSError) as error:
+            L.error("cannot start: %s", error)
+            self.App.stop(2)
+        except Exception:
+            L.exception("cannot start")
+            self.App.stop(1)
+
+    async def _start_pipelines(self, pipelines: list[Pipeline]) -> None:
+        for pipeline in pipelines:
+            pipeline.prepare()
+        await self._forget_finished_run(pipelines)
+        metrics: Any = self.App.get_service("asab.MetricsService")
+        for pipeline in pipelines:
+            if metrics is not None:
+                pipeline.metrics = PipelineMetrics(pipeline, metrics)
+            await self._restore(pipeline)
+        for pipeline in pipelines:
+            for processor in pipeline.iter_processors():
+                await processor.on_start()
+        for pipeline in pipelines:
+            pipeline.committer.on_ended = self._check_end
+            pipeline.committer.start()
+        for pipeline in pipelines:
+            pipeline.start()
+
+    async def _forget_finished_run(self, pipelines: list[Pipeline]) -> None:
+        ids = [pipeline.Id for pipeline in pipelines]
+        finished = set(await self.store.call(Store.get_state, "run", "finished", []))
+        if self.from_start:
+            await self.store.call(Store.forget, ids)
+        elif self.rerun:
+            await self.store.call(Store.forget, [id for id in ids if id in finished])
+        await self.store.call(Store.set_state, "run", {"finished": sorted(finished.difference(ids))})
+
+    async def _restore(self, pipeline: Pipeline) -> None:
+        for source in pipeline.Sources:
+            source.position = await self.store.call(Store.positions, pipeline.Id, source.Id)
+        states = await self.store.call(Store.snapshots, pipeline.Id)
+        for key, part in pipeline.parts():
+            if key in states:
+                part.restore(states.pop(key))
+        for key in states:
+            pipeline.L.warning(
+                "the store has a snapshot of %s.%s, which is not in the pipeline any more", pipeline.Id, key
+            )
+
+    # The end
+
+    def on_source_finished(self, source: Source) -> None:
+        """Take note of a source that has come to its end."""
+        if isinstance(source, TriggerSource) and source.Triggers and not source.once:
+            # The contract: RunOnce ends the application, whatever else is running, when all such sources are done.
+            if all(one.finished for one in self._sources() if isinstance(one, TriggerSource) and _runs_once(one)):
+                self.start_background(self._stop_after_barrier(source.Pipeline.committer), "end of the run")
+
+    async def _stop_after_barrier(self, committer: Committer) -> None:
+        async with asyncio.timeout(self.settings.options.stop_timeout):
+            while not all(p.ended for p in committer.pipelines if p.is_exhausted()):
+                await committer.room(1)
+        self.App.stop()
+
+    def on_pipeline_error(self, pipeline: Pipeline) -> None:
+        """Take note of a pipeline that has halted."""
+        self.App.Loop.call_soon(self._check_end)
+
+    def _check_end(self) -> None:
+        """Stop the application when every input has come to its end, or can go no further."""
+        active = [p for p in self.Pipelines.values() if any(not source.passive for source in p.Sources)]
+        if not active or not self._running:
+            return
+        if all(pipeline.ended for pipeline in active):
+            self.start_background(self._finish_run(), "end of the run")
+        elif all(p.ended or (p.is_error() and p.is_finite()) for p in active):
+            self.App.stop(1)
+
+    async def _finish_run(self) -> None:
+        await self.store.call(Store.set_state, "run", {"finished": sorted(self.Pipelines)})
+        self.App.stop()
+
+    def _sources(self) -> list[Source]:
+        return [source for pipeline in self.Pipelines.values() for source in pipeline.Sources]
+
+    def _on_stop_signal(self, _message_type: str, count: int = 1) -> None:
+        if count > 1:
+            self._force.set()
+
+    async def finalize(self, app: asab.Application) -> None:
+        """Stop in order: sources, last barrier, parts, lookups, connections, store. Loses nothing, repeats nothing."""
+        if self._starting is not None and not self._starting.done():
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
+        self._running = False
+        pipelines = list(self.Pipelines.values())
+        await self._cancel_background()
+        for pipeline in pipelines:
+            for source in pipeline.Sources:
+                if not source.passive:
+                    await source.stop()
+        if self._starting is not None:
+            await asyncio.gather(*(self._finish(c) for c in {p.committer for p in pipelines if p.depth_count()}))
+        for pipeline in pipelines:
+            await pipeline.stop()
+            await pipeline.close()
+            for processor in pipeline.iter_processors():
+                await self._quietly(processor.on_stop, f"{pipeline.Id}.{processor.Id}")
+        for lookup in self.Lookups.values():
+            await self._quietly(lookup.on_stop, f"lookup {lookup.Id}")
+        for connection in self.Connections.values():
+            await self._quietly(connection.on_stop, f"connection {connection.Id}")
+        await self.store.close()
+
+    async def _finish(self, committer: Committer) -> None:
+        names = ", ".join(pipeline.Id for pipeline in committer.pipelines)
+        finish = asyncio.ensure_future(committer.finish())
+        force = asyncio.ensure_future(self._force.wait())
+        await asyncio.wait(
+            {finish, force}, timeout=self.settings.options.stop_timeout, return_when=asyncio.FIRST_COMPLETED
+        )
+        force.cancel()
+        reason = "a second signal came" if self._force.is_set() else "the time to stop is over"
+        if finish.done():
+            failure = finish.exception()
+            if failure is None:
+                return
+            reason = str(failure)
+            if not isinstance(failure, Stopping):
+                L.error("%s: the last barrier failed", names, exc_info=failure)
+        else:
+            finish.cancel()
+            await asyncio.wait([finish])
+        await committer.abort()
+        self.App.set_exit_code(1)
+        blocked = f"; {committer.blocked_by}" if committer.blocked_by is not None else ""
+        L.warning(
+            "%s: %s%s; %d events were taken since the last barrier and will be read again", names, reason, blocked,
+            committer.in_flight,
+        )  # fmt: skip
+
+    async def _quietly(self, stop: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        try:
+            await stop()
+        except Exception:  # the others must be closed as well, and this one is said
+            L.exception("%s failed to stop", name)
+
+    # Beside the pipelines
+
+    def start_background(self, coro: Coroutine[Any, Any, Any], name: str) -> None:
+        """Run a coroutine beside the pipelines; a failure is logged with `name`, a stop cancels it."""
+        task = self.App.Loop.create_task(coro, name=name)
+        self._background.add(task)
+
+        def done(task: asyncio.Task[Any]) -> None:
+            self._background.discard(task)
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                L.error("%s failed: %s", name, error, exc_info=None if isinstance(error, BSPumpError) else error)
+
+        task.add_done_callback(done)
+
+    async def _cancel_background(self) -> None:
+        background = set(self._background)
+        for task in background:
+            task.cancel()
+        if background:
+            await asyncio.wait(background)
+
+    def clear_errors(self) -> None:
+        """Clear the errors of all pipelines: the halted events are tried again. SIGUSR1 does it too."""
+        for pipeline in self.Pipelines.values():
+            pipeline.set_error(None, None, None)
+
+    def _on_tick(self, _message_type: str) -> None:
+        for pipeline in self.Pipelines.values():
+            pipeline.failures.log_repeats()
+
+    async def _replay_forever(self) -> None:
+        while True:
+            due = await self.store.call(Store.due_dead_letters, time.time())
+            self._replaying.intersection_update(letter.id for letter in due)
+            for letter in due:
+                if letter.id not in self._replaying:
+                    self._replaying.add(letter.id)
+                    await self._replay(letter)
+            await asyncio.sleep(self.settings.options.replay_interval)
+
+    async def _replay(self, letter: DeadLetter) -> None:
+        pipeline = self.Pipelines.get(letter.pipeline)
+        place = pipeline.place_of(letter.processor) if pipeline is not None else None
+        if pipeline is None or place is None:
+            L.warning(
+                "dead letter %d cannot be replayed: there is no %s.%s", letter.id, letter.pipeline, letter.processor
+            )
+            return
+        await pipeline.ready()
+        pipeline.counters.events_in += 1
+        pipeline.push(place[0], {**letter.context, ATTEMPTS: letter.attempts}, letter.event, start=place[1])
+        pipeline.committer.replayed(letter.id)
+
+
+def _runs_once(source: TriggerSource) -> bool:
+    return bool(source.Triggers) and any(type(trigger).__name__ == "RunOnceTrigger" for trigger in source.Triggers)
+
+
+def _named(kind: str, names: dict[str, Any], name: str) -> Any:
+    try:
+        return names[name]
+    except KeyError:
+        raise KeyError(f"Cannot find {kind} id '{name}' ({nearest(name, names) or 'there is none'})") from None
