@@ -1,0 +1,100 @@
+"""Run a whole application inside a test, any number of times in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import asab
+from asab.abc.singleton import Singleton
+
+from ..application import BSPumpApplication
+
+
+class PumpTimeout(AssertionError):
+    """The pump did not come to its end in time."""
+
+
+@contextlib.contextmanager
+def fresh_application(
+    config: Mapping[str, Mapping[str, Any]] | None = None, store: str = ":memory:", **arguments: Any
+) -> Iterator[BSPumpApplication]:
+    """Make an application with nothing left of earlier ones, and clean up after it.
+
+    Args:
+        config: Sections of the configuration file.
+        store: Path of the store.
+        **arguments: For `BSPumpApplication`.
+    """
+    with contextlib.suppress(KeyError):
+        Singleton.delete(BSPumpApplication)
+    saved = {section: dict(asab.Config._sections[section]) for section in asab.Config.sections()}  # type: ignore[attr-defined]
+    # The watchdog is a thread that outlives the application: a test has no use for it.
+    sections = {"general": {"watchdog_threshold": "0"}, "store": {"path": store}, **(config or {})}
+    asab.Config.read_dict(sections)
+    asab.Config.read_dict({"store": {"path": store}})
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield BSPumpApplication(args=[], **arguments)
+    finally:
+        if not loop.is_closed():
+            loop.close()
+        asyncio.set_event_loop(None)
+        Singleton.delete(BSPumpApplication)
+        for section in asab.Config.sections():
+            asab.Config.remove_section(section)
+        asab.Config.read_dict(saved)
+
+
+def run_pump(
+    build: Callable[[BSPumpApplication], Any],
+    *,
+    config: Mapping[str, Mapping[str, Any]] | None = None,
+    store: str = ":memory:",
+    timeout: float = 20.0,
+    during: Callable[[BSPumpApplication], Any] | None = None,
+) -> BSPumpApplication:
+    """Run a pump until its inputs end or somebody stops it; return the application.
+
+    Args:
+        build: Takes the application and adds pipelines to `app.pump_service`.
+        config: Sections of the configuration file.
+        store: Path of the store; a file's path lets a second run go on where the first stopped.
+        timeout: Seconds; the pump must have ended by then.
+        during: An `async def` that takes the application and runs beside the pump; the pump stops if it raises.
+
+    Raises:
+        PumpTimeout: The pump did not end in time.
+        Exception: What `during` raised.
+    """
+    failures: list[BaseException] = []
+    with fresh_application(config, store) as app:
+        build(app)
+        deadline = app.Loop.call_later(
+            timeout, lambda: (failures.append(PumpTimeout(_describe(app, timeout))), app.stop())
+        )
+
+        async def beside() -> None:
+            try:
+                assert during is not None
+                await during(app)
+            except BaseException as error:
+                failures.append(error)
+                app.stop()
+
+        task = app.Loop.create_task(beside()) if during is not None else None
+        app.run()
+        deadline.cancel()
+        if task is not None:
+            task.cancel()
+    if failures:
+        raise failures[0]
+    return app
+
+
+def _describe(app: BSPumpApplication, timeout: float) -> str:
+    states = [f"{p.Id}: {p.state()}, {p.counters.as_dict()}" for p in app.pump_service.Pipelines.values()]
+    return f"the pump did not end within {timeout} s: {'; '.join(states)}"
