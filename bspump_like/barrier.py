@@ -53,7 +53,7 @@ class Committer:
         self._changed = asyncio.Condition()
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
-        self._absorbed = False
+        self._absorbed_by: Committer | None = None
         self._inputs_ended = False
         self._last = 0.0
         self._stop = asyncio.Event()
@@ -101,8 +101,10 @@ class Committer:
             self._positions.setdefault(source, {}).update(position)
         self._discards += other._discards
         self._inputs_ended |= other._inputs_ended
-        other._positions, other._discards, other._absorbed = {}, [], True
+        other._positions, other._discards, other._absorbed_by = {}, [], self
         self.in_flight += other.in_flight
+        self.open_batches += other.open_batches
+        other._unblock()
         other._wake.set()
         self._wake.set()
 
@@ -110,7 +112,7 @@ class Committer:
 
     def start(self) -> None:
         """Start the loop, unless it runs."""
-        if self._task is None and not self._absorbed:
+        if self._task is None and self._absorbed_by is None:
             pipeline = self.pipelines[0]
             self._task = pipeline.Loop.create_task(self._run(), name=f"committer of {pipeline.Id}")
 
@@ -155,11 +157,13 @@ class Committer:
             if wait > 0 and not self._inputs_ended:
                 await self._sleep(wait)
             self._wake.clear()
-            if self._absorbed or self.stopping:
+            if self._absorbed_by is not None or self.stopping:
                 return
             self._last = loop.time()
             try:
-                ended = self._inputs_ended and await self._end_inputs()
+                ended = self._inputs_ended
+                if ended:
+                    await self._end_inputs()
                 await self.commit()
             except Stopping:
                 return  # `finish` says what is left
@@ -204,7 +208,7 @@ class Committer:
             except BaseException:
                 self._put_back(positions, discards)
                 raise
-            self.in_flight -= count
+            self._owner().in_flight -= count
             for source, position in positions.items():
                 await _tell(source, position)
             async with self._changed:
@@ -263,6 +267,8 @@ class Committer:
                             mark = part.mark()
                             if mark is not None:
                                 snapshots[pipeline.Id, key] = mark
+            for pipeline in self.pipelines:
+                await pipeline.drain(-1)  # settlements
             if members == len(self.pipelines):
                 return  # otherwise events have gone into a pipeline that joined the group during the walk
 
@@ -309,18 +315,22 @@ class Committer:
             raise
 
     def _put_back(self, positions: dict[Source, dict[str, Any]], discards: list[int]) -> None:
+        owner = self._owner()
         for source, position in positions.items():
-            self._positions[source] = {**position, **self._positions.get(source, {})}
-        self._discards[:0] = discards
-        self._wake.set()
+            owner._positions[source] = {**position, **owner._positions.get(source, {})}
+        owner._discards[:0] = discards
+        owner._wake.set()
+
+    def _owner(self) -> Committer:
+        """Return who answers for this group now: another committer may have absorbed it during a barrier."""
+        return self if self._absorbed_by is None else self._absorbed_by._owner()
 
     # The end of finite inputs
 
-    async def _end_inputs(self) -> bool:
-        """Send on what parts held back, in every pipeline that has no input left; return whether there was one."""
+    async def _end_inputs(self) -> None:
+        """Send on what parts held back, in every pipeline that has no input left."""
         async with self._lock:
             self._inputs_ended = False
-            ended = False
             for pipeline in in_order(self.pipelines):
                 if pipeline.ended or not pipeline.is_exhausted():
                     continue
@@ -334,8 +344,7 @@ class Committer:
                 except DeliveryError:
                     self._inputs_ended = True
                     raise
-                pipeline.ended = ended = True
-            return ended
+                pipeline.ended = True
 
     # Trouble
 

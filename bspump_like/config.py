@@ -311,13 +311,19 @@ class Configurable(asab.Configurable):
         """
         asab.Configurable.__init__(self, section, dict(config) if config else None)
         self.config_section = section
-        known = self._known_keys()
-        problems = list(self._unknown(config or {}, known, where))
+        given = config or {}
+        known = _known_keys(type(self))
+        problems = list(_unknown(given, known, where))
         if asab.Config.has_section(section):
-            for problem in self._unknown(dict(asab.Config.items(section)), known, where):
+            for problem in _unknown(dict(asab.Config.items(section)), known, where):
                 L.warning("[%s] %s", section, problem)
-        values = {key: value for key, value in self.Config.items() if self._given(key, value, config)}
-        problems += self._parse(values, where)
+        # ConfigDefaults cannot hold None, so '' stands for it there; what somebody set counts as it is.
+        values = {key: value for key, value in self.Config.items() if value != "" or key in given}
+        try:
+            self.options = type(self).Options.parse(values)
+        except ConfigError as error:
+            self.options = _defaults(type(self).Options)
+            problems += [dataclasses.replace(problem, where=where) for problem in error.problems]
         if not problems:
             return
         pending = _PENDING.get()
@@ -325,35 +331,29 @@ class Configurable(asab.Configurable):
             raise ConfigError(problems)
         pending.extend(problems)
 
-    def _parse(self, values: dict[str, Any], where: str) -> list[Problem]:
-        try:
-            self.options = type(self).Options.parse(values)
-        except ConfigError as error:
-            self.options = _defaults(type(self).Options)
-            return [dataclasses.replace(problem, where=where) for problem in error.problems]
-        return []
 
-    def _given(self, key: str, value: Any, config: Mapping[str, Any] | None) -> bool:
-        # ConfigDefaults cannot hold None, so '' stands for it there; what somebody set counts as it is.
-        return value != "" or bool(config and key in config)
+# Functions, not methods: the classes above are extended by people who choose names of their own.
 
-    def _known_keys(self) -> set[str] | None:
-        """Return the keys this component declares, None when it reads `Config` freely."""
-        declaring = [
-            cls for cls in type(self).__mro__
-            if cls.__module__.partition(".")[0] != "asab" and ("Options" in vars(cls) or vars(cls).get("ConfigDefaults"))
-        ]  # fmt: skip
-        if not declaring or declaring[0].__module__.startswith("bspump_like.abc."):
-            return None
-        return set(type(self).Options.fields()).union(*(vars(cls).get("ConfigDefaults", {}) for cls in declaring))
 
-    @staticmethod
-    def _unknown(given: Mapping[str, Any], known: set[str] | None, where: str) -> Iterator[Problem]:
-        if known is None:
-            return
-        for key in given:
-            if key not in known:
-                yield Problem(f"unknown option '{key}'", (key,), where=where, hint=nearest(key, known))
+def _known_keys(component: type[Configurable]) -> set[str] | None:
+    """Return the keys a class declares, None when it reads `Config` freely."""
+    declaring = [
+        cls
+        for cls in component.__mro__
+        if cls.__module__.partition(".")[0] != "asab" and ("Options" in vars(cls) or vars(cls).get("ConfigDefaults"))
+    ]
+    undeclared = not declaring or declaring[0].__module__.startswith("bspump_like.abc.")
+    if undeclared and not component.__module__.startswith("bspump_like."):
+        return None
+    return set(component.Options.fields()).union(*(vars(cls).get("ConfigDefaults", {}) for cls in declaring))
+
+
+def _unknown(given: Mapping[str, Any], known: set[str] | None, where: str) -> Iterator[Problem]:
+    if known is None:
+        return
+    for key in given:
+        if key not in known:
+            yield Problem(f"unknown option '{key}'", (key,), where=where, hint=nearest(key, known))
 
 
 def _inherited_default(cls: type, name: str) -> Any:

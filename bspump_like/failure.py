@@ -75,7 +75,7 @@ class Failures:
 
         self._default = parsed("", ErrorPolicy.parse, on_error or "stop")
         for processor in processors:
-            value = processor.options.on_error or processor.Config.get("on_error")
+            value = processor.options.on_error
             if value:
                 self._own[processor] = parsed(f", {processor.Id}", ErrorPolicy.parse, value)
         self._scopes = []

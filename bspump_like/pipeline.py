@@ -177,11 +177,8 @@ class Pipeline(Structure, Readiness, Configurable):
         self, source: Source, events: Sequence[Event], position: Any = None, contexts: Sequence[Context] | None = None
     ) -> None:
         """Run a batch and queue its position; see `Source.deliver`."""
-        committer = self.committer
-        if committer.in_flight >= self.options.max_in_flight:
-            await committer.room(self.options.max_in_flight)
-        if not self._open:
-            await self._ready.wait()
+        if not self.has_room():
+            await self.room()
         if source.settles:
             contexts = self._tracked(source, events, contexts)
         taken = self.process_batch(events if len(events) <= _CHUNK else events[:_CHUNK], contexts)
@@ -194,6 +191,16 @@ class Pipeline(Structure, Readiness, Configurable):
             for context in contexts:
                 context[KEY].release()
         await asyncio.sleep(0)
+
+    def has_room(self) -> bool:
+        """Tell whether a batch would be taken at once."""
+        return self._open and self.committer.in_flight < self.options.max_in_flight
+
+    async def room(self) -> None:
+        """Wait until a batch would be taken at once."""
+        while not self.has_room():
+            await self._ready.wait()
+            await self.committer.room(self.options.max_in_flight)
 
     async def _deliver_rest(self, events: Sequence[Event], contexts: Sequence[Context] | None, taken: int) -> None:
         """Run what did not fit in one step of the loop, or came behind an event that halted the pipeline."""
@@ -399,9 +406,10 @@ class Pipeline(Structure, Readiness, Configurable):
                 await source.drained()
 
     async def drain(self, depth: int) -> None:
-        """Wait for the work of a depth that is under way now."""
+        """Wait for the work of a depth that is under way now; -1: only for tasks of no known depth."""
         await self._tasks[-1].drained()
-        await self._tasks[depth].drained()
+        if depth >= 0:
+            await self._tasks[depth].drained()
         if depth in self._stages:
             await self._stages[depth].drained()
 

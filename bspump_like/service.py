@@ -67,7 +67,7 @@ class PumpService(asab.Service):
         """True: forget all positions and snapshots at the start."""
         self._background: set[asyncio.Task[Any]] = set()
         self._starting: asyncio.Task[None] | None = None
-        self._running = False
+        self._running = self._started = False
         self._replaying: set[int] = set()
         self._force = asyncio.Event()
         app.PubSub.subscribe("Application.run!", self._on_run)
@@ -225,6 +225,7 @@ class PumpService(asab.Service):
         for pipeline in pipelines:
             pipeline.committer.on_ended = self._check_end
             pipeline.committer.start()
+        self._started = True
         for pipeline in pipelines:
             pipeline.start()
 
@@ -251,19 +252,6 @@ class PumpService(asab.Service):
 
     # The end
 
-    def on_source_finished(self, source: Source) -> None:
-        """Take note of a source that has come to its end."""
-        if isinstance(source, TriggerSource) and source.Triggers and not source.once:
-            # The contract: RunOnce ends the application, whatever else is running, when all such sources are done.
-            if all(one.finished for one in self._sources() if isinstance(one, TriggerSource) and _runs_once(one)):
-                self.start_background(self._stop_after_barrier(source.Pipeline.committer), "end of the run")
-
-    async def _stop_after_barrier(self, committer: Committer) -> None:
-        async with asyncio.timeout(self.settings.options.stop_timeout):
-            while not all(p.ended for p in committer.pipelines if p.is_exhausted()):
-                await committer.room(1)
-        self.App.stop()
-
     def on_pipeline_error(self, pipeline: Pipeline) -> None:
         """Take note of a pipeline that has halted."""
         self.App.Loop.call_soon(self._check_end)
@@ -273,17 +261,17 @@ class PumpService(asab.Service):
         active = [p for p in self.Pipelines.values() if any(not source.passive for source in p.Sources)]
         if not active or not self._running:
             return
+        once = [source for pipeline in active for source in pipeline.Sources if _runs_once(source)]
         if all(pipeline.ended for pipeline in active):
             self.start_background(self._finish_run(), "end of the run")
+        elif once and all(source.finished for source in once):
+            self.App.stop()  # the contract: RunOnce ends the application, whatever else is running
         elif all(p.ended or (p.is_error() and p.is_finite()) for p in active):
             self.App.stop(1)
 
     async def _finish_run(self) -> None:
         await self.store.call(Store.set_state, "run", {"finished": sorted(self.Pipelines)})
         self.App.stop()
-
-    def _sources(self) -> list[Source]:
-        return [source for pipeline in self.Pipelines.values() for source in pipeline.Sources]
 
     def _on_stop_signal(self, _message_type: str, count: int = 1) -> None:
         if count > 1:
@@ -301,8 +289,8 @@ class PumpService(asab.Service):
             for source in pipeline.Sources:
                 if not source.passive:
                     await source.stop()
-        if self._starting is not None:
-            await asyncio.gather(*(self._finish(c) for c in {p.committer for p in pipelines if p.depth_count()}))
+        if self._started:
+            await asyncio.gather(*(self._finish(c) for c in {p.committer for p in pipelines}))
         for pipeline in pipelines:
             await pipeline.stop()
             await pipeline.close()
@@ -402,8 +390,8 @@ class PumpService(asab.Service):
         pipeline.committer.replayed(letter.id)
 
 
-def _runs_once(source: TriggerSource) -> bool:
-    return bool(source.Triggers) and any(type(trigger).__name__ == "RunOnceTrigger" for trigger in source.Triggers)
+def _runs_once(source: Source) -> bool:
+    return isinstance(source, TriggerSource) and bool(source.Triggers) and all(t.exhausted for t in source.Triggers)
 
 
 def _named(kind: str, names: dict[str, Any], name: str) -> Any:

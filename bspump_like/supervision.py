@@ -44,5 +44,4 @@ async def supervise(pipeline: Pipeline, source: Source) -> None:
         pipeline.report_available(source)
         source.finished = True
         pipeline.committer.source_finished()
-        pipeline.App.pump_service.on_source_finished(source)
         return

@@ -40,6 +40,13 @@ class ReaderSource(Source):
         """
         raise NotImplementedError(f"{type(self).__name__} defines no read()")
 
+    async def wait_for_room(self) -> None:
+        """Wait while the pipeline takes no events; override it where the server must hear from its client meanwhile.
+
+        Called before `read`, so that what was read never waits: it is handed over in the same step of the loop.
+        """
+        await self.Pipeline.room()
+
     async def close(self) -> None:
         """Close the connection; called after `ConnectionLost`, at the end of input and at a stop. Must not raise."""
 
@@ -61,6 +68,8 @@ class ReaderSource(Source):
             await self.connect()
             self.Pipeline.report_available(self)
             while True:
+                if not self.Pipeline.has_room():
+                    await self.wait_for_room()
                 try:
                     batch = await self.read()
                 except BackOff as pause:

@@ -52,7 +52,7 @@ class Source(Configurable):
         super().__init__(
             f"pipeline:{pipeline.Id}:{self.Id}",
             config,
-            where=f"pipeline {pipeline.Id}, {type(self).__name__} {self.Id}",
+            where=f"pipeline {pipeline.Id}, {self.Id}",
         )
         self.App = app
         self.Loop = app.Loop

@@ -43,7 +43,8 @@ def fresh_application(
         if not loop.is_closed():
             loop.close()
         asyncio.set_event_loop(None)
-        Singleton.delete(BSPumpApplication)
+        with contextlib.suppress(KeyError):
+            Singleton.delete(BSPumpApplication)
         for section in asab.Config.sections():
             asab.Config.remove_section(section)
         asab.Config.read_dict(saved)
