@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextvars
 import dataclasses
 import difflib
-import functools
 import logging
 import operator
 import re
@@ -50,6 +49,7 @@ class Option:
     secret: bool = False
     example: Any = None
     parse: Callable[[Any], Any] | None = None
+    aliases: tuple[str, ...] = ()
 
     @property
     def required(self) -> bool:
@@ -78,7 +78,8 @@ def option(default: Any = _REQUIRED, help: str = "", **declared: Any) -> Any:
     Args:
         default: Value when nobody sets it; leave it out for an option that must be set.
         help: One line for the person who sets it, with the unit.
-        **declared: Fields of `Option`: bounds (`ge`, `gt`, `le`, `lt`), `choices`, `secret`, `example`, `parse`.
+        **declared: Fields of `Option`: bounds (`ge`, `gt`, `le`, `lt`), `choices`, `secret`, `example`, `parse`, and `aliases`,
+            other names that the option has in older configuration files.
     """
     return _Declared(default, help, declared)
 
@@ -99,7 +100,12 @@ class Options:
     Subclass the Options of the parent component, so that its options stay.
     """
 
+    __own__: ClassVar[dict[str, _Declared]] = {}
     __declared__: ClassVar[dict[str, _Declared]] = {}
+    __fields__: ClassVar[dict[str, Option]] = {}
+
+    refused: ClassVar[dict[str, str]] = {}
+    """Names that other systems have and we have not -> what to do instead."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Collect the declarations of this class on top of its parents'."""
@@ -107,12 +113,23 @@ class Options:
         own = {name: value for name, value in vars(cls).items() if isinstance(value, _Declared)}
         for name in own:
             delattr(cls, name)
-        cls.__declared__ = {**cls.__declared__, **own}
+        inherited: dict[str, _Declared] = {}
+        for parent in reversed(cls.__mro__[1:]):
+            inherited |= vars(parent).get("__own__", {})
+        cls.__own__ = own
+        cls.__declared__ = inherited | own
 
     @classmethod
     def fields(cls) -> dict[str, Option]:
         """Return the options by name, parents' first."""
-        return _fields(cls)
+        if "__fields__" not in vars(cls):
+            # When first asked for: the annotations may name types that are defined later in their module.
+            hints = typing.get_type_hints(cls, include_extras=True)
+            cls.__fields__ = {
+                name: Option(name, hints.get(name, Any), declared.default, declared.help, **declared.declared)
+                for name, declared in cls.__declared__.items()
+            }
+        return cls.__fields__
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> typing.Self:
@@ -143,15 +160,6 @@ class Options:
         """Show the values, secrets as stars."""
         shown = ("***" if field.secret else repr(getattr(self, name, None)) for name, field in self.fields().items())
         return f"{type(self).__qualname__}({', '.join(map('='.join, zip(self.fields(), shown, strict=True)))})"
-
-
-@functools.cache
-def _fields(cls: Any) -> dict[str, Option]:
-    hints = typing.get_type_hints(cls, include_extras=True)
-    return {
-        name: Option(name, hints.get(name, Any), declared.default, declared.help, **declared.declared)
-        for name, declared in cls.__declared__.items()
-    }
 
 
 _DURATIONS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -312,10 +320,11 @@ class Configurable(asab.Configurable):
         asab.Configurable.__init__(self, section, dict(config) if config else None)
         self.config_section = section
         given = config or {}
+        _take_aliases(self.Config, type(self).Options, given)
         known = _known_keys(type(self))
-        problems = list(_unknown(given, known, where))
+        problems = list(_unknown(given, known, type(self).Options.refused, where))
         if asab.Config.has_section(section):
-            for problem in _unknown(dict(asab.Config.items(section)), known, where):
+            for problem in _unknown(dict(asab.Config.items(section)), known, type(self).Options.refused, where):
                 L.warning("[%s] %s", section, problem)
         # ConfigDefaults cannot hold None, so '' stands for it there; what somebody set counts as it is.
         values = {key: value for key, value in self.Config.items() if value != "" or key in given}
@@ -345,15 +354,27 @@ def _known_keys(component: type[Configurable]) -> set[str] | None:
     undeclared = not declaring or declaring[0].__module__.startswith("bspump_like.abc.")
     if undeclared and not component.__module__.startswith("bspump_like."):
         return None
-    return set(component.Options.fields()).union(*(vars(cls).get("ConfigDefaults", {}) for cls in declaring))
+    fields = component.Options.fields()
+    return set(fields).union(
+        *(field.aliases for field in fields.values()), *(vars(cls).get("ConfigDefaults", {}) for cls in declaring)
+    )
 
 
-def _unknown(given: Mapping[str, Any], known: set[str] | None, where: str) -> Iterator[Problem]:
+def _take_aliases(values: Any, options: type[Options], given: Mapping[str, Any]) -> None:
+    """Give an option the value that stands under one of its other names, unless it is set under its own."""
+    for name, field in options.fields().items():
+        for alias in field.aliases:
+            if alias in values and name not in given:
+                values[name] = values[alias]
+
+
+def _unknown(given: Mapping[str, Any], known: set[str] | None, refused: Mapping[str, str], where: str) -> Iterator[Problem]:
     if known is None:
         return
     for key in given:
         if key not in known:
-            yield Problem(f"unknown option '{key}'", (key,), where=where, hint=nearest(key, known))
+            hint = refused.get(key) or nearest(key, known)
+            yield Problem(f"unknown option '{key}'", (key,), where=where, hint=hint)
 
 
 def _inherited_default(cls: type, name: str) -> Any:

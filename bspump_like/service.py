@@ -16,9 +16,10 @@ from .barrier import Committer, Stopping
 from .config import Configurable, Options, Seconds, nearest, option
 from .errors import BSPumpError, ConfigError
 from .failure import ATTEMPTS
+from .leaving import GRACE, end_with_main_thread
 from .metrics import PipelineMetrics
 from .pipeline import Pipeline
-from .store import AsyncStore, DeadLetter, Store
+from .store import AsyncStore, Commit, DeadLetter, Store
 
 if TYPE_CHECKING:
     from .application import BSPumpApplication
@@ -26,25 +27,31 @@ if TYPE_CHECKING:
 L = logging.getLogger(__name__)
 
 
+class StoreOptions(Options):
+    """Options of the store."""
+
+    path: str = option("var/bspump.db", "the SQLite file with positions, snapshots and dead letters")
+
+
 class StoreSettings(Configurable):
     """Section `[store]` of the configuration file."""
 
-    class Options(Options):
+    class Options(StoreOptions):
         """Where the store is."""
 
-        path: str = option("var/bspump.db", "the SQLite file with positions, snapshots and dead letters")
+
+class PumpOptions(Options):
+    """Options of the application."""
+
+    stop_timeout: Seconds = option(30.0, "seconds for the last barrier at a stop, before what is left is given up", gt=0)
+    replay_interval: Seconds = option(1.0, "seconds between two looks for dead letters to be tried again", gt=0)
 
 
 class PumpSettings(Configurable):
     """Section `[bspump]` of the configuration file."""
 
-    class Options(Options):
+    class Options(PumpOptions):
         """How the application ends."""
-
-        stop_timeout: Seconds = option(
-            30.0, "seconds for the last barrier at a stop, before what is left is given up", gt=0
-        )
-        replay_interval: Seconds = option(1.0, "seconds between two looks for dead letters to be tried again", gt=0)
 
 
 class PumpService(asab.Service):
@@ -67,7 +74,7 @@ class PumpService(asab.Service):
         """True: forget all positions and snapshots at the start."""
         self._background: set[asyncio.Task[Any]] = set()
         self._starting: asyncio.Task[None] | None = None
-        self._running = self._started = False
+        self._running = self._started = self._ending = self._gave_up = False
         self._replaying: set[int] = set()
         self._force = asyncio.Event()
         app.PubSub.subscribe("Application.run!", self._on_run)
@@ -222,6 +229,11 @@ class PumpService(asab.Service):
         for pipeline in pipelines:
             for processor in pipeline.iter_processors():
                 await processor.on_start()
+        for committer in {pipeline.committer for pipeline in pipelines if pipeline.has_marks()}:
+            # Barrier zero, without events: after a crash within the first barrier a sink that cuts off a torn tail must know
+            # where it began. Without it such a start could not be told from one with another store.
+            await committer.commit()
+        await self._store_marks(pipelines)
         for pipeline in pipelines:
             pipeline.committer.on_ended = self._check_end
             pipeline.committer.start()
@@ -250,6 +262,13 @@ class PumpService(asab.Service):
                 "the store has a snapshot of %s.%s, which is not in the pipeline any more", pipeline.Id, key
             )
 
+    async def _store_marks(self, pipelines: list[Pipeline]) -> None:
+        """Store where the sinks begin: a crash before the first barrier must not leave half a line in what was there."""
+        marks = {(p.Id, key): part.mark() for p in pipelines for key, part in p.parts()}
+        marks = {place: mark for place, mark in marks.items() if mark is not None}
+        if marks:
+            await self.store.call(Store.commit, Commit(snapshots=marks))
+
     # The end
 
     def on_pipeline_error(self, pipeline: Pipeline) -> None:
@@ -259,18 +278,22 @@ class PumpService(asab.Service):
     def _check_end(self) -> None:
         """Stop the application when every input has come to its end, or can go no further."""
         active = [p for p in self.Pipelines.values() if any(not source.passive for source in p.Sources)]
-        if not active or not self._running:
+        if not active or not self._running or self._ending:
             return
         once = [source for pipeline in active for source in pipeline.Sources if _runs_once(source)]
         if all(pipeline.ended for pipeline in active):
+            self._ending = True  # each pipeline says when it has ended; a second stop would force the first
             self.start_background(self._finish_run(), "end of the run")
-        elif once and all(source.finished for source in once):
+        elif once and all(source.finished for source in once) and all(p.ended for p in active if p.is_exhausted()):
+            self._ending = True
             self.App.stop()  # the contract: RunOnce ends the application, whatever else is running
         elif all(p.ended or (p.is_error() and p.is_finite()) for p in active):
+            self._ending = True
             self.App.stop(1)
 
     async def _finish_run(self) -> None:
-        await self.store.call(Store.set_state, "run", {"finished": sorted(self.Pipelines)})
+        finished = await self.store.call(Store.get_state, "run", "finished", [])
+        await self.store.call(Store.set_state, "run", {"finished": sorted({*finished, *self.Pipelines})})
         self.App.stop()
 
     def _on_stop_signal(self, _message_type: str, count: int = 1) -> None:
@@ -294,6 +317,8 @@ class PumpService(asab.Service):
         for pipeline in pipelines:
             await pipeline.stop()
             await pipeline.close()
+            for source in pipeline.Sources:
+                await self._quietly(source.on_stop, source.locate_address())
             for processor in pipeline.iter_processors():
                 await self._quietly(processor.on_stop, f"{pipeline.Id}.{processor.Id}")
         for lookup in self.Lookups.values():
@@ -320,8 +345,11 @@ class PumpService(asab.Service):
                 L.error("%s: the last barrier failed", names, exc_info=failure)
         else:
             finish.cancel()
-            await asyncio.wait([finish])
-        await committer.abort()
+            await asyncio.wait([finish], timeout=GRACE)
+            if not self._gave_up:
+                self._gave_up = True
+                end_with_main_thread(1)
+        await committer.abort(GRACE)
         self.App.set_exit_code(1)
         blocked = f"; {committer.blocked_by}" if committer.blocked_by is not None else ""
         L.warning(
@@ -330,8 +358,14 @@ class PumpService(asab.Service):
         )  # fmt: skip
 
     async def _quietly(self, stop: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        stopping = asyncio.ensure_future(stop())
+        await asyncio.wait([stopping], timeout=GRACE if self._gave_up else None)
+        if not stopping.done():
+            L.warning("%s does not stop, it is left as it is", name)
+            stopping.cancel()
+            return
         try:
-            await stop()
+            await stopping
         except Exception:  # the others must be closed as well, and this one is said
             L.exception("%s failed to stop", name)
 
@@ -399,3 +433,6 @@ def _named(kind: str, names: dict[str, Any], name: str) -> Any:
         return names[name]
     except KeyError:
         raise KeyError(f"Cannot find {kind} id '{name}' ({nearest(name, names) or 'there is none'})") from None
+
+BSPumpService = PumpService
+"""The name of the contract's later release."""
