@@ -1,0 +1,85 @@
+"""What several processes of one definition have to agree on: who reads what, and who writes where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import asab
+
+from ..abc import Sink
+from ..errors import Problem
+from .positions import KeyPath
+
+if TYPE_CHECKING:
+    from ..abc import ProcessorBase, Source
+    from ..pipeline import Pipeline
+
+PLACEHOLDER = "{worker}"
+"""In a string of `config`: the index of the worker, from 0."""
+
+Worker = tuple[int, int]
+"""Index from 0, and number of workers."""
+
+
+def expand(value: Any, worker: Worker) -> Any:
+    """Return a copy of a `config` with `{worker}` replaced in its strings."""
+    if isinstance(value, Mapping):
+        return {key: expand(item, worker) for key, item in value.items()}
+    if isinstance(value, list):
+        return [expand(item, worker) for item in value]
+    return value.replace(PLACEHOLDER, str(worker[0])) if isinstance(value, str) else value
+
+
+def expand_section(section: str, worker: Worker) -> None:
+    """Replace `{worker}` in a section of the configuration file."""
+    if not asab.Config.has_section(section):
+        return
+    for key, value in asab.Config.items(section, raw=True):
+        if PLACEHOLDER in value:
+            asab.Config.set(section, key, expand(value, worker))
+
+
+def assign(part: Source | ProcessorBase, worker: Worker) -> None:
+    """Tell a part that wants to know which of the workers it belongs to."""
+    if hasattr(part, "worker"):
+        part.worker = worker
+
+
+def check_path(
+    cls: type, definition: Mapping[str, Any], path: KeyPath, section: str, worker: Worker
+) -> Iterator[Problem]:
+    """Yield a problem if all workers would write one file: the option `path` of a sink without `{worker}`."""
+    if worker[1] == 1 or not issubclass(cls, Sink):
+        return
+    default = getattr(cls, "ConfigDefaults", {}).get("path", "")
+    written = (definition.get("config") or {}).get("path") or asab.Config.get(
+        section, "path", raw=True, fallback=default
+    )
+    if written and PLACEHOLDER not in str(written):
+        yield Problem(
+            f"{worker[1]} workers would write to one path, {written}", (*path, "config", "path"),
+            hint=f"put {PLACEHOLDER} into it, like out-{PLACEHOLDER}.json",
+        )  # fmt: skip
+
+
+def check_pipeline(pipeline: Pipeline, path: KeyPath, worker: Worker) -> Iterator[Problem]:
+    """Yield a problem if several workers would read the same input or split a state that belongs together.
+
+    A source that has an attribute `worker` divides its input by it; one that lets its server divide it (a consumer group)
+    says so with `shares = True`. A processor says with `shares = False` that it keeps state over all of the input.
+    """
+    if worker[1] == 1:
+        return
+    for source in pipeline.Sources:
+        if not source.passive and not getattr(source, "shares", hasattr(source, "worker")):
+            yield Problem(
+                f"{type(source).__name__} cannot share its input, so each of {worker[1]} workers would read all of it", path,
+                hint="run it without --workers, or put its pipeline into a definition of its own",
+            )  # fmt: skip
+    for processor in pipeline.iter_processors():
+        if not getattr(processor, "shares", True):
+            yield Problem(
+                f"{type(processor).__name__} keeps state over all of its input, so {worker[1]} workers would each have a part",
+                path, hint="run it without --workers, or put its pipeline into a definition of its own",
+            )  # fmt: skip
