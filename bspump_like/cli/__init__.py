@@ -1,0 +1,83 @@
+"""The command `pump`: one file per verb, each imported only when it is used."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+VERBS = {
+    "run": "run the pumps of one or more definitions",
+    "lint": "check definitions without starting anything",
+    "dead-letters": "list, show, replay or discard events that could not be processed",
+}
+"""Verb -> what it does. The verb `a-b` is the module `a_b` here, with `EPILOG`, `add_arguments(parser)` and `run(args)`."""
+
+_EXAMPLES = """
+examples:
+  pump run flights.yaml
+  pump run flights.yaml --workers 4 --set pipelines.Flights.sink.config.path=out-{worker}.json
+  pump lint etc/*.json
+  pump dead-letters list
+
+'pump VERB --help' tells all about a verb.
+exit code: 0 fine, 1 something ended badly or was found, 2 wrong usage, definition or configuration
+"""
+
+OK, FAILED, USAGE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code.
+
+    Args:
+        arguments: Without the program name; None: those of the process.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    verb = next((word for word in arguments if not word.startswith("-")), "")
+    options = _parser(verb).parse_args(arguments)
+    return _guarded(options)
+
+
+def _parser(used: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pump", description="Run and look after pumps: pipelines of events, described in JSON or YAML.",
+        epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, summary in VERBS.items():
+        if name != used:
+            verbs.add_parser(name, help=summary, add_help=False)
+            continue
+        module = importlib.import_module(f".{name.replace('-', '_')}", __name__)
+        one = verbs.add_parser(
+            name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.", epilog=module.EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        module.add_arguments(one)
+        one.set_defaults(run=module.run)
+    return parser
+
+
+def _guarded(options: argparse.Namespace) -> int:
+    """Run the verb; a mistake of the user is told in sentences, never as a traceback."""
+    from ..errors import BSPumpError, ConfigError
+
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+        return code
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return USAGE
+    except BSPumpError as error:
+        print(f"pump: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # `pump dead-letters list | head`: the reader has gone, and Python would complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK

@@ -1,0 +1,56 @@
+"""`pump lint`: build everything without starting it, and say all that is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+EPILOG = """
+examples:
+  pump lint flights.yaml
+  pump lint etc/*.json --allow my_pumps
+  pump lint flights.yaml --workers 4        could four processes share it?
+
+Each file is checked with the others, so they may use each other's connections and lookups.
+prints: FILE:LINE: what is wrong (what to do), one line each, or OK
+exit code: 0 nothing found, 1 something found
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `pump lint`."""
+    from .run import add_definition_arguments
+
+    add_definition_arguments(parser)
+    parser.add_argument("-q", "--quiet", action="store_true", help="print nothing when all is well")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check the definitions; return 1 if there is something to mend."""
+    from ..errors import ConfigError
+    from .session import build, load_definitions, make_application
+
+    try:
+        definitions = load_definitions(options.definitions, options.overrides)
+        app = make_application(options.config)
+        build(app, definitions, allow=options.allow, worker=(0, options.workers))
+    except ConfigError as error:
+        found = len(error.problems)
+        print(error, file=sys.stderr if options.quiet else sys.stdout)
+        if not options.quiet:
+            print(f"{found} problem{'s' if found != 1 else ''}", file=sys.stderr)
+        return 1
+    if not options.quiet:
+        print(f"OK: {_contents(app.pump_service)}")
+    return 0
+
+
+def _contents(service: object) -> str:
+    counts = [
+        (len(getattr(service, group)), one, many)
+        for group, one, many in (
+            ("Pipelines", "pipeline", "pipelines"), ("Connections", "connection", "connections"),
+            ("Lookups", "lookup", "lookups"), ("Matrixes", "matrix", "matrices"),
+        )
+    ]  # fmt: skip
+    return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counts if count)

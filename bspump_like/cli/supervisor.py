@@ -1,0 +1,214 @@
+"""The parent of `pump run --workers N`: starts the workers, keeps them alive, merges their reports, stops them together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..abc import Backoff
+from . import USAGE, link
+from .rows import Row, merged
+from .views import View
+
+L = logging.getLogger(__name__)
+
+_LONG_LIFE = 60.0
+"""Seconds after which a worker counts as sound again, and its next restart is quick."""
+
+
+class Supervisor:
+    """Runs the same command in several processes.
+
+    A worker that dies (a signal, an exit without a last report) is started again: after 1 s, then 2, 4, at most every 30 s.
+    A worker that ends on purpose has ended; when it was with an error of the definition, all are stopped.
+
+    Args:
+        command: Arguments of `pump run` for all workers.
+        count: Number of workers.
+        view: Shows the merged rows.
+        stop_timeout: Seconds in which the workers have to stop.
+    """
+
+    def __init__(self, command: Sequence[str], count: int, view: View, stop_timeout: float) -> None:
+        """Start nothing yet."""
+        self._view = view
+        self._stop_timeout = stop_timeout
+        self._workers = [_Worker(self, command, index, count) for index in range(count)]
+        self.stopping = asyncio.Event()
+        self._forced = False
+
+    async def run(self) -> int:
+        """Run until all workers have ended; return 0 if all ended with 0, else the largest code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._on_signal)
+        self._view.start()
+        report = asyncio.create_task(self._report())
+        deadline = asyncio.create_task(self._deadline())
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(worker.keep()) for worker in self._workers]
+        finally:
+            for task in (report, deadline):
+                task.cancel()
+            await asyncio.wait([report, deadline])
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+        code = max(task.result() for task in tasks)
+        self._view.end(self.rows(), code)
+        return code
+
+    def rows(self) -> list[Row]:
+        """Return the rows of all workers as one."""
+        return merged(worker.rows for worker in self._workers)
+
+    def stop(self) -> None:
+        """Ask all workers to stop."""
+        self.stopping.set()
+        for worker in self._workers:
+            worker.signal(signal.SIGTERM)
+
+    def _on_signal(self) -> None:
+        if not self.stopping.is_set():
+            say(f"stopping {len(self._workers)} workers; a second signal stops them at once, a third kills them")
+            self.stop()
+        elif not self._forced:
+            self._forced = True
+            say("stopping at once: what is under way will be read again")
+            for worker in self._workers:
+                worker.signal(signal.SIGTERM)
+        else:
+            self._kill("a third signal came")
+
+    async def _deadline(self) -> None:
+        await self.stopping.wait()
+        await asyncio.sleep(self._stop_timeout)
+        self._kill(f"it did not stop within {self._stop_timeout:.0f} s")
+
+    def _kill(self, reason: str) -> None:
+        for worker in self._workers:
+            if worker.running:
+                say(
+                    f"worker {worker.index}: killed, since {reason}; its input after the last commit will be read again"
+                )
+                worker.signal(signal.SIGKILL)
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(self._view.period)
+            self._view.show(self.rows())
+
+
+class _Worker:
+    """One place among the workers; the process in it may change."""
+
+    def __init__(self, supervisor: Supervisor, command: Sequence[str], index: int, count: int) -> None:
+        self._supervisor = supervisor
+        self._command = [sys.executable, "-m", __package__, *command, "--worker", f"{index}/{count}"]
+        self.index = index
+        self.rows: Sequence[Mapping[str, Any]] = ()
+        self._process: asyncio.subprocess.Process | None = None
+        self._code: int | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    def signal(self, number: int) -> None:
+        if self._process is not None and self.running:
+            with contextlib.suppress(ProcessLookupError):  # it ended just now
+                self._process.send_signal(number)
+
+    async def keep(self) -> int:
+        """Run processes in this place until one ends on purpose; return its exit code."""
+        stopping, loop = self._supervisor.stopping, asyncio.get_running_loop()
+        backoff = Backoff(1.0, 30.0)
+        while True:
+            began = loop.time()
+            status = await self._live()
+            if status == USAGE:
+                self._code = USAGE  # it did not come so far as to report
+            if self._code is not None:
+                if self._code == USAGE:  # the others have the same mistake
+                    self._supervisor.stop()
+                return self._code
+            if stopping.is_set():
+                return 1
+            if loop.time() - began > _LONG_LIFE:
+                backoff.reset()
+            wait = backoff.next()
+            say(f"worker {self.index} {_death(status)}; it starts again in {wait:.1f} s")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), wait)
+                return 1
+
+    async def _live(self) -> int:
+        """Start one process, follow it to its end and return its status."""
+        ours, theirs = socket.socketpair()
+        # A session of its own: Ctrl-C reaches the parent alone, which then asks the workers once.
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command, "--link", str(theirs.fileno()), pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE, start_new_session=True, env=_environment(), limit=link.LIMIT,
+            )  # fmt: skip
+        finally:
+            theirs.close()
+        self._code = None
+        if self._supervisor.stopping.is_set():
+            self.signal(signal.SIGTERM)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._reports(ours))
+            group.create_task(self._relay(self._process.stderr))
+            status = await self._process.wait()
+        return status
+
+    async def _reports(self, end: socket.socket) -> None:
+        reader, writer = await link.receive(end)
+        try:
+            while line := await reader.readline():
+                if not line.endswith(b"\n"):
+                    return  # it died while it wrote
+                report = json.loads(line)
+                self.rows = report["rows"]
+                self._code = report.get("code")
+        except ConnectionResetError:
+            return
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def _relay(self, stream: asyncio.StreamReader | None) -> None:
+        """Pass on what a worker says, line by line, with its number in front."""
+        assert stream is not None
+        rest = b""
+        while chunk := await stream.read(65536):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                say(f"[{self.index}] {line.decode(errors='replace')}")
+        if rest:
+            say(f"[{self.index}] {rest.decode(errors='replace')}")
+
+
+def say(line: str) -> None:
+    """Print a line for the person who watches."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _death(status: int) -> str:
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"died with status {status}"
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of a worker: it finds what its parent found."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}

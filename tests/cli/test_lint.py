@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from bspump_like import cli
+
+from .conftest import Pump
+
+# The example of the seed, character for character, as its page has it.
+SEED = (
+    '{ "pipelines" : [ { "id": "MyPipeline0", "args": {}, "config": {}, "sources": [ { "id": "FileCSVSource", '
+    '"module": "bspump.file", "class" : "FileCSVSource", "args": {}, "config": {"path":"etc/test.csv", "post":"noop"}, '
+    '"trigger": { "module": "bspump.trigger", "class": "OpportunisticTrigger", "id": "", "args": {} } } ], '
+    '"processors": [ { "module":"bspump-pumpbuilder", "class": "Processor00", "args": {}, "config": {} } ], "sink": '
+    '{ "module":"bspump.common", "class": "PPrintSink", "args": {}, "config": {} } } ] }'
+)
+PROCESSOR00 = """import bspump_like
+class Processor00(bspump_like.Processor):
+    def process(self, context, event):
+        event["seen"] = True
+        return event
+"""
+
+
+@pytest.fixture
+def seed(pump: Pump, write: Callable[[str, str], str]) -> Pump:
+    import yaml
+
+    write("seed.json", SEED)
+    write("seed.yaml", yaml.safe_dump(json.loads(SEED)))
+    write("bspump-pumpbuilder.py", PROCESSOR00)
+    write("etc/test.csv", "name,price\ntea,3\ncoffee,4\n")
+    return pump
+
+
+@pytest.mark.parametrize("name", ["seed.json", "seed.yaml"])
+def test_the_example_of_the_seed_is_sound(seed: Pump, name: str) -> None:
+    done = seed("lint", name, "--allow", "bspump-pumpbuilder")
+
+    assert (done.returncode, done.stdout) == (0, "OK: 1 pipeline\n"), done.stdout
+
+
+@pytest.mark.parametrize("name", ["seed.json", "seed.yaml"])
+def test_the_example_of_the_seed_runs(seed: Pump, name: str) -> None:
+    done = seed("run", name, "--allow", "bspump-pumpbuilder", "--once")
+
+    assert done.returncode == 0, done.stderr
+    assert "{'name': 'tea', 'price': '3', 'seen': True}" in done.stdout
+    assert "MyPipeline0: 2 in, 2 out" in done.stderr
+
+
+def test_lint_starts_and_writes_nothing(pump: Pump) -> None:
+    before = sorted(pump.directory.iterdir())
+    done = pump("lint", "pump.yaml", "--allow", "parts")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "OK: 1 pipeline\n", "")
+    assert [path for path in sorted(pump.directory.iterdir()) if path.name != "__pycache__"] == before
+
+
+def test_lint_says_all_that_is_wrong_in_all_files(pump: Pump, write: Callable[[str, str], str]) -> None:
+    write(
+        "one.yaml",
+        "pipelines:\n- id: P\n  source: {module: parts, class: Number}\n  sink: {class: NullSink, confg: {}}\n",
+    )
+    write("two.json", '{"pipelines": [{"id": "Q",\n "sink": {"class": "NullSink"}}\n]')
+    write("three.json", '{"pipelines": [{"id": "Q",\n "sink": {"class": "NullSink"}}\n]}')
+    done = pump("lint", "one.yaml", "three.json", "--allow", "parts")
+
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "one.yaml:4: unknown key 'confg' in a sink (did you mean 'config'?)",
+        'three.json:1: a pipeline needs a source ("source": {"class": ...}, or "sources" with a list)',
+    ]
+    assert done.stderr == "2 problems\n"
+    done = pump("lint", "two.json")
+    assert done.stdout.startswith("two.json:3: not JSON: expecting ',' delimiter at column")
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_every_verb_has_a_help_with_examples(pump: Pump, verb: str) -> None:
+    done = pump(verb, "--help")
+
+    assert done.returncode == 0
+    assert f"pump {verb}" in done.stdout
+    assert "examples:" in done.stdout
+
+
+def test_the_help_lists_the_verbs_and_imports_none_of_them() -> None:
+    script = (
+        "import sys\nfrom bspump_like.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print([name for name in sys.modules if name in ('rich', 'yaml', 'bspump_like.builder', 'bspump_like.cli.run')])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
+
+    assert all(verb in done.stdout for verb in cli.VERBS)
+    assert done.stdout.splitlines()[-1] == "[]"
