@@ -33,7 +33,7 @@ class BSPumpApplication(asab.Application):
         self.pump_service = PumpService(self)
         listen = web_listen or (asab.Config.get("web", "listen", fallback="") if asab.Config.has_section("web") else "")
         if listen:
-            from .web import WebAPI
+            from .web import WebAPI  # needs aiohttp and the builder: only when a server is wanted
 
             WebAPI(self, listen)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from .abc import Backoff, ProcessorBase, Source
@@ -57,6 +57,7 @@ class Committer:
         self._inputs_ended = False
         self._last = 0.0
         self._stop = asyncio.Event()
+        self._late: set[asyncio.Task[None]] = set()  # barriers that somebody did not want to wait for
         self._pausing = object()  # throttles the inputs while a snapshot waits for work under way
 
     # What sources and pipelines call
@@ -70,6 +71,12 @@ class Committer:
             queued.update(position)
         self.in_flight += count
         self._wake.set()
+
+    def forget(self, source: Source, partitions: Iterable[str]) -> None:
+        """Take back the queued positions of partitions that are not the source's any more."""
+        for partition in partitions:
+            self._positions.get(source, {}).pop(partition, None)
+            source.position.pop(partition, None)
 
     def touch(self) -> None:
         """Ask for a barrier: something was handed over that has no position."""
@@ -142,15 +149,16 @@ class Committer:
                 self._block(error)
                 await asyncio.sleep(backoff.next())
 
-    async def abort(self) -> None:
-        """Stop the loop where it is, when the time to finish is over."""
+    async def abort(self, grace: float) -> None:
+        """Stop the loop where it is, when the time to finish is over; leave a part that does not let go in `grace` seconds."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task], timeout=grace)
 
     async def _run(self) -> None:
         backoff = Backoff(0.5, 15.0)
         loop = asyncio.get_running_loop()
+        ended = False  # kept over barriers that fail: the end is told when one behind it has completed
         while True:
             await self._wake.wait()
             wait = self._last + min(p.options.commit_interval for p in self.pipelines) - loop.time()
@@ -161,8 +169,8 @@ class Committer:
                 return
             self._last = loop.time()
             try:
-                ended = self._inputs_ended
-                if ended:
+                if self._inputs_ended:
+                    ended = True
                     await self._end_inputs()
                 await self.commit()
             except Stopping:
@@ -172,16 +180,15 @@ class Committer:
                 self._wake.set()
                 await self._sleep(backoff.next())
                 continue
-            except (
-                Exception
-            ) as error:  # a defect: said, and the pipeline halts, rather than committing no more in silence
+            except Exception as error:  # a defect: said, and the pipeline halts; never commit no more in silence
                 L.exception("the barrier of %s failed", self.pipelines[0].Id)
                 self.pipelines[0].set_error(None, None, error)
                 self._wake.set()
                 continue
             self._unblock()
             backoff.reset()
-            if ended:
+            if ended and not self._inputs_ended:
+                ended = False
                 self.on_ended()
 
     async def _sleep(self, seconds: float) -> None:
@@ -213,6 +220,22 @@ class Committer:
                 await _tell(source, position)
             async with self._changed:
                 self._changed.notify_all()
+
+    async def commit_within(self, seconds: float) -> None:
+        """Complete one barrier now, or go on without it when the time is over; it is never torn.
+
+        Raises:
+            DeliveryError: It is not complete; a barrier under way goes on.
+            StoreError: The store could not be written.
+        """
+        task = asyncio.ensure_future(self.commit())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done():
+            task.add_done_callback(lambda task: task.cancelled() or task.exception())  # the loop's next try says it again
+            raise DeliveryError(f"the barrier was not complete after {seconds:.0f} s")
+        await task
 
     async def _cut(self) -> tuple[dict[Source, dict[str, Any]], dict[tuple[str, str], Any], int, list[int]]:
         """Take positions and snapshots that belong together, in one step of the loop."""

@@ -386,6 +386,10 @@ class Pipeline(Structure, Readiness, Configurable):
                 if not source.finished:
                     source.restart(self.Loop)
 
+    def reject(self, processor: ProcessorBase, context: Context, event: Event, error: BaseException) -> None:
+        """Take back an event that a sink was handed earlier and now knows can never be delivered; see `Failures.reject`."""
+        self.failures.reject(processor, context, event, error)
+
     def handle_error(self, exception: BaseException, context: Context, event: Event) -> bool:
         """Override to decide on an error: True ignores it (the event is dropped, with a warning), False is an error.
 

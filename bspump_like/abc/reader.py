@@ -19,6 +19,8 @@ class ReaderSource(Source):
     Lifecycle, retries, backpressure, positions, metrics and shutdown are not the connector's business.
     """
 
+    _connected = False
+
     async def connect(self) -> None:
         """Open the connection and resume at `self.position`; called at the start and again after `ConnectionLost`.
 
@@ -48,36 +50,41 @@ class ReaderSource(Source):
         await self.Pipeline.room()
 
     async def close(self) -> None:
-        """Close the connection; called after `ConnectionLost`, at the end of input and at a stop. Must not raise."""
+        """Close the connection; called after `ConnectionLost`, and after the last barrier of a stop or an end. Must not raise."""
+
+    async def on_stop(self) -> None:
+        """Close the connection, which `commit` has needed until now."""
+        if self._connected:
+            self._connected = False
+            await self.close()
 
     async def main(self) -> None:
         """Connect, read, hand over; again after a loss, from the place after the last batch handed over."""
         backoff = Backoff(self.options.reconnect_delay, self.options.reconnect_delay_max)
         while True:
             try:
+                await self.on_stop()  # a connection of an earlier main() that was cancelled
                 await self._read_until_lost(backoff)
+            except EndOfInput:
                 return
             except (ConnectionLost, OSError) as error:
                 wait = backoff.next()
                 if self.Pipeline.report_unavailable(self, error):
                     L.warning("%s: %s; trying again in %.1f s", self.locate_address(), error, wait)
+                await self.on_stop()
                 await asyncio.sleep(wait)
 
     async def _read_until_lost(self, backoff: Backoff) -> None:
-        try:
-            await self.connect()
-            self.Pipeline.report_available(self)
-            while True:
-                if not self.Pipeline.has_room():
-                    await self.wait_for_room()
-                try:
-                    batch = await self.read()
-                except BackOff as pause:
-                    await asyncio.sleep(pause.wait)
-                    continue
-                backoff.reset()
-                await self.deliver(*batch)
-        except EndOfInput:
-            return
-        finally:
-            await self.close()
+        self._connected = True
+        await self.connect()
+        self.Pipeline.report_available(self)
+        while True:
+            if not self.Pipeline.has_room():
+                await self.wait_for_room()
+            try:
+                batch = await self.read()
+            except BackOff as pause:
+                await asyncio.sleep(pause.wait)
+                continue
+            backoff.reset()
+            await self.deliver(*batch)

@@ -129,6 +129,9 @@ class Source(Configurable):
             ConnectionLost: The server cannot be told now; the position stays in the store.
         """
 
+    async def on_stop(self) -> None:
+        """Release what the source holds; called once, after the last barrier and its `commit`."""
+
     async def settle(self, context: Context, outcome: Outcome, result: Event, error: BaseException | None) -> None:
         """Take the end of one event; see `delivery.Settles`. Called only when `settles` is True."""
 

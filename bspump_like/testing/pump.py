@@ -30,7 +30,7 @@ def fresh_application(
     """
     with contextlib.suppress(KeyError):
         Singleton.delete(BSPumpApplication)
-    saved = {section: dict(asab.Config._sections[section]) for section in asab.Config.sections()}  # type: ignore[attr-defined]
+    saved = {section: dict(asab.Config._sections[section]) for section in asab.Config.sections()}
     # The watchdog is a thread that outlives the application: a test has no use for it.
     sections = {"general": {"watchdog_threshold": "0"}, "store": {"path": store}, **(config or {})}
     asab.Config.read_dict(sections)
@@ -74,9 +74,12 @@ def run_pump(
     failures: list[BaseException] = []
     with fresh_application(config, store) as app:
         build(app)
-        deadline = app.Loop.call_later(
-            timeout, lambda: (failures.append(PumpTimeout(_describe(app, timeout))), app.stop())
-        )
+
+        def late() -> None:
+            failures.append(PumpTimeout(_describe(app, timeout)))
+            app.stop()
+
+        deadline = app.Loop.call_later(timeout, late)
 
         async def beside() -> None:
             try:

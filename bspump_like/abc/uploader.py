@@ -1,0 +1,113 @@
+"""The task behind a buffering sink: sends batches in order, each until it is delivered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from ..errors import BSPumpError, ConnectionLost
+from .backoff import Backoff
+from .sink import Sink
+
+L = logging.getLogger(__name__)
+
+Batch = TypeVar("Batch")
+
+
+class Uploader(Generic[Batch]):
+    """Sends the batches of one sink, one after another, and throttles its pipeline while too many wait.
+
+    Args:
+        sink: The sink; its pipeline is throttled and told of trouble.
+        upload: Sends a batch; returns None when all of it is delivered or refused for good, else what is left to be tried again.
+            A `ConnectionLost` it raises is logged once and the batch is tried again, for ever.
+        backoff: How long to wait between tries.
+        queue_max_size: Batches waiting before the pipeline is throttled.
+        paused: Called with True when the pipeline is throttled, with False when it goes on.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        upload: Callable[[Batch], Awaitable[Batch | None]],
+        backoff: Backoff,
+        queue_max_size: int,
+        paused: Callable[[bool], None] = lambda on: None,
+    ) -> None:
+        """Begin with nothing to send."""
+        self._sink = sink
+        self._upload = upload
+        self._backoff = backoff
+        self._limit = queue_max_size
+        self._paused = paused
+        self._queue: deque[Batch] = deque()
+        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._throttled = False
+        self._task: asyncio.Task[None] | None = None
+
+    def put(self, batch: Batch) -> None:
+        """Queue a batch."""
+        self._queue.append(batch)
+        self._idle.clear()
+        self._work.set()
+        if len(self._queue) >= self._limit and not self._throttled:
+            self._throttle(True)
+
+    async def drained(self) -> None:
+        """Wait until nothing is queued or under way."""
+        await self._idle.wait()
+
+    def start(self, prepare: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Begin to send, after `prepare` has succeeded."""
+        self._task = self._sink.Loop.create_task(self._run(prepare), name=f"uploader of {self._sink.locate_address()}")
+
+    async def stop(self) -> None:
+        """Stop; what is not delivered is not committed either, and will be read again."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self, prepare: Callable[[], Awaitable[None]] | None) -> None:
+        while prepare is not None:
+            try:
+                await prepare()
+                prepare = None
+            except ConnectionLost as error:
+                await self._wait_after(error)
+        while True:
+            while self._queue:
+                await self._send(self._queue[0])
+                self._queue.popleft()
+                if self._throttled and len(self._queue) <= self._limit // 2:
+                    self._throttle(False)
+            self._idle.set()
+            self._work.clear()
+            await self._work.wait()
+
+    async def _send(self, batch: Batch) -> None:
+        left: Batch | None = batch
+        while left is not None:
+            try:
+                left = await self._upload(left)
+            except ConnectionLost as error:
+                await self._wait_after(error)
+                continue
+            if left is not None:
+                await asyncio.sleep(self._backoff.next())
+        self._backoff.reset()
+        self._sink.Pipeline.report_available(self._sink)
+
+    async def _wait_after(self, error: BSPumpError) -> None:
+        if self._sink.Pipeline.report_unavailable(self._sink, error):
+            L.warning("%s: %s; trying again, nothing is lost", self._sink.locate_address(), error)
+        await asyncio.sleep(self._backoff.next())
+
+    def _throttle(self, on: bool) -> None:
+        self._throttled = on
+        self._sink.Pipeline.throttle(self, on)
+        self._paused(on)
