@@ -56,7 +56,7 @@ class Committer:
         self._absorbed_by: Committer | None = None
         self._inputs_ended = False
         self._last = 0.0
-        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()  # cuts pauses short
         self._late: set[asyncio.Task[None]] = set()  # barriers that somebody did not want to wait for
         self._pausing = object()  # throttles the inputs while a snapshot waits for work under way
 
@@ -71,6 +71,8 @@ class Committer:
             queued.update(position)
         self.in_flight += count
         self._wake.set()
+        if self.in_flight * 2 >= source.Pipeline.options.max_in_flight:
+            self._hurry.set()  # the interval must not make the sources wait
 
     def forget(self, source: Source, partitions: Iterable[str]) -> None:
         """Take back the queued positions of partitions that are not the source's any more."""
@@ -90,7 +92,7 @@ class Committer:
     async def room(self, limit: int) -> None:
         """Wait until fewer than `limit` events are ahead of the last barrier."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self.in_flight < limit)
+            await self._changed.wait_for(lambda: self._absorbed_by is not None or self.in_flight < limit)
 
     def source_finished(self) -> None:
         """Note that a source has come to its end; what was held back for that is sent on."""
@@ -132,7 +134,7 @@ class Committer:
             Stopping: A pipeline is in error, so its last events cannot be delivered.
         """
         self.stopping = True
-        self._stop.set()
+        self._hurry.set()
         self._wake.set()
         for pipeline in self.pipelines:
             pipeline.wake_waiters()
@@ -165,7 +167,13 @@ class Committer:
             if wait > 0 and not self._inputs_ended:
                 await self._sleep(wait)
             self._wake.clear()
-            if self._absorbed_by is not None or self.stopping:
+            if not self.stopping:
+                self._hurry.clear()
+            if self._absorbed_by is not None:
+                async with self._changed:
+                    self._changed.notify_all()  # who waits here has to wait there
+                return
+            if self.stopping:
                 return
             self._last = loop.time()
             try:
@@ -176,6 +184,8 @@ class Committer:
             except Stopping:
                 return  # `finish` says what is left
             except (DeliveryError, StoreError) as error:
+                if self._absorbed_by is not None:
+                    continue  # the other one tries again; a block of ours would never be lifted
                 self._block(error)
                 self._wake.set()
                 await self._sleep(backoff.next())
@@ -194,7 +204,7 @@ class Committer:
     async def _sleep(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._stop.wait()
+                await self._hurry.wait()
         except TimeoutError:
             return
 
@@ -239,17 +249,19 @@ class Committer:
 
     async def _cut(self) -> tuple[dict[Source, dict[str, Any]], dict[tuple[str, str], Any], int, list[int]]:
         """Take positions and snapshots that belong together, in one step of the loop."""
-        remote = any(p.has_state_behind_tasks() or (p.upstream and p.has_state()) for p in self.pipelines)
-        if remote:
-            for pipeline in self.pipelines:
-                pipeline.hold(self._pausing)
+        held = False
         try:
             while True:
                 for pipeline in self.pipelines:
                     await pipeline.healthy()
-                if remote:
+                members = len(self.pipelines)
+                if self._state_lags():
+                    held = True
+                    for pipeline in self.pipelines:
+                        pipeline.hold(self._pausing)
                     await self._drain()
-                if self.open_batches == 0 and all(p.is_healthy() for p in self.pipelines):
+                joined = len(self.pipelines) > members
+                if self.open_batches == 0 and not joined and all(p.is_healthy() for p in self.pipelines):
                     break
                 await self._batch_done()
             positions, self._positions = self._positions, {}
@@ -261,19 +273,28 @@ class Committer:
             }
             return positions, snapshots, self.in_flight, discards
         finally:
-            if remote:
+            if held:
                 for pipeline in self.pipelines:
                     pipeline.hold(self._pausing, False)
+
+    def _state_lags(self) -> bool:
+        """Tell whether a stateful part may get its events later than their position is queued."""
+        if not any(p.has_state() for p in self.pipelines):
+            return False
+        behind = any(p.has_state_behind_tasks() or (p.upstream and p.has_state()) for p in self.pipelines)
+        return behind or any(p.is_retrying() for p in self.pipelines)
 
     async def _batch_done(self) -> None:
         async with self._changed:
             await self._changed.wait_for(lambda: self.open_batches == 0 or self.stopping)
+        await asyncio.sleep(0)  # at a stop nothing else lets the open batch go on
 
     async def close_batch(self) -> None:
         """Note that a batch of several steps has been handed over."""
-        self.open_batches -= 1
-        async with self._changed:
-            self._changed.notify_all()
+        owner = self._owner()
+        owner.open_batches -= 1
+        async with owner._changed:
+            owner._changed.notify_all()
 
     async def _walk(self, snapshots: dict[tuple[str, str], Any]) -> None:
         """Let everything handed over so far reach its end: drain and flush, from the sources to the sinks."""
@@ -292,6 +313,7 @@ class Committer:
                                 snapshots[pipeline.Id, key] = mark
             for pipeline in self.pipelines:
                 await pipeline.drain(-1)  # settlements
+                await pipeline.healthy()
             if members == len(self.pipelines):
                 return  # otherwise events have gone into a pipeline that joined the group during the walk
 
@@ -364,7 +386,7 @@ class Committer:
                         await pipeline.healthy()
                         for processor in pipeline.processors_at(depth):
                             await processor.on_end_of_input()
-                except DeliveryError:
+                except BaseException:  # the end comes again, behind whatever this was
                     self._inputs_ended = True
                     raise
                 pipeline.ended = True

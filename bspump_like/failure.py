@@ -64,6 +64,16 @@ class Failures:
         processors = list(self._pipeline.iter_processors())
         ids = [processor.Id for processor in processors]
 
+        def policy_of(value: Any) -> ErrorPolicy:
+            policy = ErrorPolicy.parse(value)
+            self._connect_route(policy)
+            return policy
+
+        def scope_of(value: Any) -> ErrorScope:
+            scope = ErrorScope.parse(value)
+            self._connect_route(scope.policy)
+            return scope
+
         def parsed(where: str, parse: Any, value: Any) -> Any:
             try:
                 return parse(value)
@@ -73,20 +83,26 @@ class Failures:
                     for p in error.problems
                 )
 
-        self._default = parsed("", ErrorPolicy.parse, on_error or "stop")
+        self._default = parsed("", policy_of, on_error or "stop")
         for processor in processors:
             value = processor.options.on_error
             if value:
-                self._own[processor] = parsed(f", {processor.Id}", ErrorPolicy.parse, value)
+                self._own[processor] = parsed(f", {processor.Id}", policy_of, value)
         self._scopes = []
         for value in scopes:
-            scope = parsed("", ErrorScope.parse, value)
+            scope = parsed("", scope_of, value)
             span = parsed("", lambda ids, scope=scope: scope.span(ids), ids) if scope else None
             if span:
                 self._scopes.append((*span, scope))
         self._scopes.sort(key=lambda scope: scope[1] - scope[0])  # innermost first
         if problems:
             raise ConfigError(problems)
+
+    def _connect_route(self, policy: ErrorPolicy) -> None:
+        """Find the pipeline that a route leads to, now rather than at the first error."""
+        if policy.route:
+            service = self._pipeline.App.pump_service
+            service.connect(self._pipeline, service.locate_input(policy.route).Pipeline)
 
     def failed(self, depth: int, index: int, error: BaseException, context: Context, inputs: Sequence[Event]) -> bool:
         """Take an event that raised; return True when the pipeline halts with it.
@@ -105,7 +121,11 @@ class Failures:
             note(context, Outcome.DROPPED)
             return False
         processor = pipeline.processor_at(depth, index)
-        if self._is_soft(error, context, event):
+        try:
+            soft = self._is_soft(error, context, event)
+        except Exception as raised:  # the user's hook is wrong: the event has failed, with that error
+            error, soft = raised, False
+        if soft:
             pipeline.counters.warnings += 1
             self._log(processor, error, "ignored")
             pipeline.PubSub.publish("bspump.pipeline.warning!", pipeline=pipeline)
@@ -117,14 +137,16 @@ class Failures:
             attempt = context.get(ATTEMPTS, 0) + 1
             if not policy.retry.defer:
                 retry = self._retry(depth, index, policy, error, context, event)
-                pipeline.start_task(retry, depth, context, event, processor)
+                pipeline.start_retry(retry, depth, context, event, processor)
                 return False
             if attempt <= policy.retry.attempts:
                 self._defer(processor, policy, attempt, error, context, event)
                 return False
         if first is not None and first.PipelineDepth == depth:
             entered = pipeline.index_at(depth, first)
-            event, index = inputs[entered], entered
+            # Unknown when it began behind: in an asynchronous processor, or at a new try.
+            if inputs[entered] is not None:
+                event, index = inputs[entered], entered
         return self._give_up(policy, depth, index, processor, error, context, event)
 
     def reject(self, processor: ProcessorBase, context: Context, event: Event, error: BaseException) -> None:
@@ -138,6 +160,11 @@ class Failures:
         depth = processor.PipelineDepth
         refused = error if isinstance(error, Reject) else _as_reject(error)
         self._give_up(policy, depth, self._pipeline.index_at(depth, processor), processor, refused, context, event)
+
+    def wait_behind(self, depth: int, place: int, context: Context, event: Event) -> None:
+        """Keep an event that comes while others are halted, so that it does not overtake them."""
+        hold(context)
+        self.halted.append(Halted(depth, place, context, event, self.halted[0].error))
 
     def resume(self) -> None:
         """Run the halted events again, from where they stopped; what fails once more halts once more."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import asab
 
-from .abc import Context, Event, Generator, Outcome, Processor, ProcessorBase, Sink, Source, TriggerSource
+from .abc import Context, Event, Generator, Outcome, Processor, ProcessorBase, Sink, Source
 from .barrier import Committer
 from .chain import Depth
 from .config import Configurable, Options, Seconds, option
@@ -100,6 +100,7 @@ class Pipeline(Structure, Readiness, Configurable):
         self._depths: list[Depth] = []
         self._stages: dict[int, AsyncStage] = {}
         self._tasks: dict[int, Tasks] = {-1: Tasks(self, -1)}
+        self._retries: dict[int, Tasks] = {}
         self._calls = 0
         self._until_sample = self.options.profile_every or -1
 
@@ -121,6 +122,7 @@ class Pipeline(Structure, Readiness, Configurable):
                 self._stages[number] = self._stage(last, number)
                 end = self._stages[number].submit
             self._tasks.setdefault(number, Tasks(self, number))
+            self._retries.setdefault(number, Tasks(self, number))
             self._depths.append(Depth(processors, number, end, self._reporter(number), self.profile))
 
     def _stage(self, processor: Processor, depth: int) -> AsyncStage:
@@ -155,7 +157,7 @@ class Pipeline(Structure, Readiness, Configurable):
 
         When the event halts the pipeline this returns after somebody has cleared the error.
         """
-        if not self._open:
+        while not self._open:
             await self._ready.wait()
         self._calls += 1
         if not self._calls % _CALLS_PER_YIELD:
@@ -210,11 +212,15 @@ class Pipeline(Structure, Readiness, Configurable):
             while taken < len(events):
                 try:
                     await asyncio.sleep(0)
+                    if cancelled and self._error is not None:
+                        raise asyncio.CancelledError
                     await self._sound.wait()
                 except asyncio.CancelledError:
                     if self._error is not None:
                         raise  # halted, and stopped before it was mended: the batch is read again
                     cancelled = True  # half a batch must not stand behind a snapshot: finish it first
+                if self._error is not None:
+                    continue  # mended, and halted again before this task had its turn
                 rest = slice(taken, taken + _CHUNK)
                 taken += self.process_batch(events[rest], None if contexts is None else contexts[rest])
         finally:
@@ -269,6 +275,9 @@ class Pipeline(Structure, Readiness, Configurable):
             raise ProcessingError(
                 f"pipeline {self.Id} has no depth {depth}", hint="a generator must not be the last part"
             )
+        if self.failures.halted:
+            self.failures.wait_behind(depth, start, context, event)
+            return
         one, failed = self._depths[depth], self.failures.count
         dropped = one.push(context, event, start)
         self.counters.dropped += dropped
@@ -320,9 +329,39 @@ class Pipeline(Structure, Readiness, Configurable):
         processor: ProcessorBase | None,
     ) -> asyncio.Task[Any]:  # fmt: skip
         """Run a coroutine on behalf of an event at a depth; the event fails if the coroutine does."""
-        task = self._tasks[depth].start(coro, context, event, processor)
-        if sum(map(len, self._tasks.values())) == self.options.async_concurency_limit:
+        return self._start_in(self._tasks[depth], coro, context, event, processor)
+
+    def start_retry(
+        self, coro: Coroutine[Any, Any, Any], depth: int, context: Context, event: Event, processor: ProcessorBase
+    ) -> None:
+        """Run a coroutine that tries an event again: barriers wait for it after all other work of the depth."""
+        self._start_in(self._retries[depth], coro, context, event, processor)
+
+    def _start_in(
+        self, tasks: Tasks, coro: Coroutine[Any, Any, Any], context: Context | None, event: Event,
+        processor: ProcessorBase | None,
+    ) -> asyncio.Task[Any]:  # fmt: skip
+        task = tasks.start(coro, context, event, processor)
+        if self._task_count() == self.options.async_concurency_limit:
             self.throttle(self._tasks[-1])
+        return task
+
+    def _task_count(self) -> int:
+        return sum(map(len, self._tasks.values())) + sum(map(len, self._retries.values()))
+
+    def start_service(self, coro: Coroutine[Any, Any, None], part: ProcessorBase) -> asyncio.Task[None]:
+        """Run a coroutine that serves a part as long as it lives, beside the events; the part stops it.
+
+        No barrier waits for it. If it raises, the pipeline halts: a part without its service would keep events for ever.
+        """
+        task = self.Loop.create_task(coro, name=f"service of {part.locate_address()}")
+
+        def done(task: asyncio.Task[None]) -> None:
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                self.set_error(None, None, error)
+
+        task.add_done_callback(done)
         return task
 
     def task_failed(
@@ -338,7 +377,7 @@ class Pipeline(Structure, Readiness, Configurable):
     def on_task_done(self) -> None:
         """Let the sources go on when there are few enough tasks."""
         tasks = self._tasks[-1]
-        if tasks in self._throttles and sum(map(len, self._tasks.values())) < self.options.async_concurency_limit:
+        if tasks in self._throttles and self._task_count() < self.options.async_concurency_limit:
             self.throttle(tasks, False)
 
     def route_error(
@@ -412,10 +451,23 @@ class Pipeline(Structure, Readiness, Configurable):
     async def drain(self, depth: int) -> None:
         """Wait for the work of a depth that is under way now; -1: only for tasks of no known depth."""
         await self._tasks[-1].drained()
-        if depth >= 0:
-            await self._tasks[depth].drained()
+        if depth < 0:
+            return
+        await self._tasks[depth].drained()
+        await self._drain_stage(depth)
+        for _ in self.Processors[depth]:  # what is tried again may fail once more, at every processor behind
+            if not self._retries[depth]:
+                return
+            await self._retries[depth].drained()
+            await self._drain_stage(depth)
+
+    async def _drain_stage(self, depth: int) -> None:
         if depth in self._stages:
             await self._stages[depth].drained()
+
+    def is_retrying(self) -> bool:
+        """Tell whether an event is being tried again: parts behind it have not seen it yet."""
+        return any(self._retries.values())
 
     def is_exhausted(self) -> bool:
         """Tell whether no more input can come: every source has finished, and so has every pipeline that feeds this one."""
@@ -457,7 +509,7 @@ class Pipeline(Structure, Readiness, Configurable):
     async def close(self) -> None:
         """Give up what is still under way; called after the last barrier."""
         self.failures.abandon()
-        for tasks in self._tasks.values():
+        for tasks in (*self._tasks.values(), *self._retries.values()):
             await tasks.cancel()
         for stage in self._stages.values():
             await stage.cancel()
@@ -499,5 +551,4 @@ class Pipeline(Structure, Readiness, Configurable):
 
     def is_finite(self) -> bool:
         """Tell whether every source that is not fed by a pipeline ends by itself."""
-        active = [source for source in self.Sources if not source.passive]
-        return all(isinstance(source, TriggerSource) and (source.once or not source.Triggers) for source in active)
+        return all(source.is_finite() for source in self.Sources if not source.passive)

@@ -87,7 +87,8 @@ class Readiness:
         self._readies += 1
         if self._open and not self._readies % _READIES_PER_YIELD:
             await asyncio.sleep(0)
-        await self._ready.wait()
+        while not self._open:  # it may have closed again before this task had its turn
+            await self._ready.wait()
         return True
 
     async def flowing(self) -> None:

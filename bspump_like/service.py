@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import asab
 
-from .abc import Connection, Lookup, ProcessorBase, Source, TriggerSource
+from .abc import Backoff, Connection, Lookup, ProcessorBase, Source, TriggerSource
 from .barrier import Committer, Stopping
 from .config import Configurable, Options, Seconds, nearest, option
 from .errors import BSPumpError, ConfigError
@@ -19,7 +19,7 @@ from .failure import ATTEMPTS
 from .leaving import GRACE, end_with_main_thread
 from .metrics import PipelineMetrics
 from .pipeline import Pipeline
-from .store import AsyncStore, Commit, DeadLetter, Store
+from .store import AsyncStore, Commit, DeadLetter, Store, StoreError
 
 if TYPE_CHECKING:
     from .application import BSPumpApplication
@@ -229,10 +229,6 @@ class PumpService(asab.Service):
         for pipeline in pipelines:
             for processor in pipeline.iter_processors():
                 await processor.on_start()
-        for committer in {pipeline.committer for pipeline in pipelines if pipeline.has_marks()}:
-            # Barrier zero, without events: after a crash within the first barrier a sink that cuts off a torn tail must know
-            # where it began. Without it such a start could not be told from one with another store.
-            await committer.commit()
         await self._store_marks(pipelines)
         for pipeline in pipelines:
             pipeline.committer.on_ended = self._check_end
@@ -263,9 +259,12 @@ class PumpService(asab.Service):
             )
 
     async def _store_marks(self, pipelines: list[Pipeline]) -> None:
-        """Store where the sinks begin: a crash before the first barrier must not leave half a line in what was there."""
-        marks = {(p.Id, key): part.mark() for p in pipelines for key, part in p.parts()}
-        marks = {place: mark for place, mark in marks.items() if mark is not None}
+        """Store where the parts begin: what a crash before the first barrier leaves behind that is cut off, and no more.
+
+        Without it such a start could not be told from one with another store. A mark goes before a snapshot, as at a barrier.
+        """
+        marks = {(p.Id, key): part.snapshot() for p in pipelines for key, part in p.stateful_parts()}
+        marks |= {(p.Id, key): mark for p in pipelines for key, part in p.parts() if (mark := part.mark()) is not None}
         if marks:
             await self.store.call(Store.commit, Commit(snapshots=marks))
 
@@ -292,8 +291,15 @@ class PumpService(asab.Service):
             self.App.stop(1)
 
     async def _finish_run(self) -> None:
-        finished = await self.store.call(Store.get_state, "run", "finished", [])
-        await self.store.call(Store.set_state, "run", {"finished": sorted({*finished, *self.Pipelines})})
+        backoff = Backoff(0.5, 15.0)
+        while True:
+            try:
+                finished = await self.store.call(Store.get_state, "run", "finished", [])
+                await self.store.call(Store.set_state, "run", {"finished": sorted({*finished, *self.Pipelines})})
+                break
+            except StoreError as error:  # everything is delivered; only that the run is over is not noted yet
+                L.log(logging.DEBUG if backoff.failures else logging.WARNING, "%s; trying again", error)
+                await asyncio.sleep(backoff.next())
         self.App.stop()
 
     def _on_stop_signal(self, _message_type: str, count: int = 1) -> None:

@@ -197,12 +197,20 @@ class Store:
         return default if row is None else decode(row[0])
 
     def set_state(self, namespace: str, values: Mapping[str, Any]) -> None:
-        """Set values of the key-value state."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(
-                "INSERT OR REPLACE INTO state VALUES (?, ?, ?)", [(namespace, k, encode(v)) for k, v in values.items()]
-            )
+        """Set values of the key-value state.
+
+        Raises:
+            StoreError: The file cannot be written; nothing of it is stored.
+        """
+        try:
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._db.executemany(
+                    "INSERT OR REPLACE INTO state VALUES (?, ?, ?)",
+                    [(namespace, k, encode(v)) for k, v in values.items()],
+                )
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot write the store {self.path}", detail=str(error), hint="free space") from error
 
     def dead_letters(
         self, pipeline: str | None = None, state: str | None = None, limit: int = 1000

@@ -161,10 +161,6 @@ class Structure:
         """Tell whether a processor takes snapshots."""
         return next(self.stateful_parts(), None) is not None
 
-    def has_marks(self) -> bool:
-        """Tell whether the store keeps something of a processor: a snapshot, or a mark."""
-        return self.has_state() or any(type(part).mark is not ProcessorBase.mark for _, part in self.parts())
-
     def has_state_behind_tasks(self) -> bool:
         """Tell whether a stateful part gets its events later than its input is accepted."""
         return any(part.PipelineDepth > 0 for _, part in self.stateful_parts())

@@ -120,6 +120,10 @@ class Source(Configurable):
         if self.Task is not None:
             await asyncio.wait([self.Task])
 
+    def is_finite(self) -> bool:
+        """Tell whether `main` ends by itself, so that waiting for more is in vain when the pipeline has halted."""
+        return False
+
     async def commit(self, position: Position) -> None:
         """Tell the server that everything up to `position` is durable; called after each barrier, in order.
 
@@ -169,6 +173,10 @@ class TriggerSource(Source):
     def time(self) -> float:
         """Return the UNIX time in seconds, read from the loop's clock."""
         return float(self.App.time())
+
+    def is_finite(self) -> bool:
+        """Tell whether there is no trigger to start another cycle."""
+        return self.once or not self.Triggers
 
     async def main(self, *args: Any, **kwargs: Any) -> None:
         """Run a cycle at each firing of a trigger; arguments are passed on to `cycle`."""

@@ -64,7 +64,7 @@ class Uploader(Generic[Batch]):
 
     def start(self, prepare: Callable[[], Awaitable[None]] | None = None) -> None:
         """Begin to send, after `prepare` has succeeded."""
-        self._task = self._sink.Loop.create_task(self._run(prepare), name=f"uploader of {self._sink.locate_address()}")
+        self._task = self._sink.Pipeline.start_service(self._run(prepare), self._sink)
 
     async def stop(self) -> None:
         """Stop; what is not delivered is not committed either, and will be read again."""

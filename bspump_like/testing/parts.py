@@ -39,6 +39,10 @@ class ListSource(ReaderSource):
         self.committed = 0
         self._next = 0
 
+    def is_finite(self) -> bool:
+        """Return True: the list has an end."""
+        return True
+
     async def connect(self) -> None:
         """Resume at the position."""
         self._next = self.position.get("list", 0)

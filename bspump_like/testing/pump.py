@@ -85,15 +85,18 @@ def run_pump(
             try:
                 assert during is not None
                 await during(app)
-            except BaseException as error:
+            except Exception as error:  # handed to the caller below
                 failures.append(error)
                 app.stop()
 
+        async def stop_beside(_message_type: str) -> None:
+            if task is not None:
+                task.cancel()
+
         task = app.Loop.create_task(beside()) if during is not None else None
+        app.PubSub.subscribe("Application.exit!", stop_beside)  # while the loop runs: it sees the cancellation
         app.run()
         deadline.cancel()
-        if task is not None:
-            task.cancel()
     if failures:
         raise failures[0]
     return app
