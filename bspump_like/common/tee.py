@@ -6,11 +6,11 @@ import copy
 from typing import Any
 
 from ..abc import Context, Event
-from ..abc.processor import ConcurrencyOptions, ProcessorOptions
+from ..abc.processor import ConcurrencyOptions
 from ..config import option
 from ..errors import ConfigError
 from .internal import InternalSource, InternalSourceOptions
-from .router import RouterProcessor, RouterSink
+from .router import RouterProcessor
 
 
 class TeeOptions(ConcurrencyOptions):
@@ -87,24 +87,3 @@ class TeeSource(InternalSource):
             tee.bind(self.locate_address())
             self._tee = ""
         await super().main()
-
-
-class RouteSinkOptions(ProcessorOptions):
-    """Options of `RouteSink`."""
-
-    target: str = option(help="address of the source that gets the events: `Pipeline` or `Pipeline.*Source`")
-
-
-class InternalSink(RouterSink):
-    """Send every event to one other pipeline, as it is; the way to chain pipelines in a definition."""
-
-    class Options(RouteSinkOptions):
-        """Where the events go."""
-
-    async def on_start(self) -> None:
-        """Find the target; all pipelines are there by now."""
-        self._source = self.locate(self.options.target)
-
-    def process(self, context: Context, event: Event) -> None:
-        """Hand the event over."""
-        self._source.accept(context, event)

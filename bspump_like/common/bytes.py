@@ -1,0 +1,89 @@
+"""Text to bytes and back."""
+
+from __future__ import annotations
+
+import binascii
+import codecs
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..abc import Context, Event, Processor
+from ..abc.processor import ConcurrencyOptions
+from ..config import option
+
+if TYPE_CHECKING:
+    from ..application import BSPumpApplication
+    from ..pipeline import Pipeline
+
+
+def encoding_name(name: Any) -> str:
+    """Return the canonical name of a text encoding, for `option(parse=encoding_name)`; ValueError if there is none."""
+    try:
+        return codecs.lookup(str(name)).name
+    except LookupError:
+        raise ValueError("there is no such text encoding") from None
+
+
+class EncodingOptions(ConcurrencyOptions):
+    """The encoding, and what to do with what does not fit it."""
+
+    encoding: str = option("utf-8", "text encoding", parse=encoding_name, example="latin-1")
+    errors: str = option(
+        "strict", "what does not fit: strict (the event fails), replace, ignore or backslashreplace",
+        choices=("strict", "replace", "ignore", "backslashreplace"),
+    )  # fmt: skip
+
+
+class StringToBytesParser(Processor):
+    """Encode text.
+
+    In: str. Out: bytes. Raises: UnicodeEncodeError, if the encoding lacks a character and `errors` is strict.
+    """
+
+    class Options(EncodingOptions):
+        """The encoding."""
+
+    def __init__(
+        self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None
+    ) -> None:
+        """See `Processor`."""
+        super().__init__(app, pipeline, id, config)
+        self.Encoding: str = self.options.encoding
+        self._errors: str = self.options.errors
+
+    def process(self, context: Context, event: Event) -> Event:
+        """Return the text as bytes."""
+        return event.encode(self.Encoding, self._errors)
+
+
+class BytesToStringParser(Processor):
+    """Decode bytes.
+
+    In: bytes. Out: str. Raises: UnicodeDecodeError, if they are not in the encoding and `errors` is strict.
+    """
+
+    class Options(EncodingOptions):
+        """The encoding."""
+
+    def __init__(
+        self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None
+    ) -> None:
+        """See `Processor`."""
+        super().__init__(app, pipeline, id, config)
+        self.Encoding: str = self.options.encoding
+        self._errors: str = self.options.errors
+
+    def process(self, context: Context, event: Event) -> Event:
+        """Return the bytes as text."""
+        return event.decode(self.Encoding, self._errors)
+
+
+class HexlifyProcessor(Processor):
+    """Turn bytes into their hexadecimal digits.
+
+    In: bytes. Out: bytes, twice as long. Raises: TypeError, if the event is not bytes.
+    """
+
+    def process(self, context: Context, event: Event) -> Event:
+        """Return the digits."""
+        return binascii.hexlify(event)

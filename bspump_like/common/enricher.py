@@ -1,0 +1,228 @@
+"""LookupEnricher: fields from a lookup, one dict access an event."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..abc import Context, DictionaryLookup, Event, Lookup, Processor
+from ..abc.processor import ConcurrencyOptions
+from ..config import nearest, option
+from ..errors import ConfigError, Problem, ProcessingError, Reject
+from .generated import Scope, generate
+
+if TYPE_CHECKING:
+    from ..application import BSPumpApplication
+    from ..pipeline import Pipeline
+
+
+class LookupEnricher(Processor):
+    """Add to an event what a lookup knows about one of its fields, in place.
+
+        {"class": "LookupEnricher", "config": {"lookup": "Airports", "key": "dest", "fields": {"name": "dest_name"}}}
+
+    The value goes into the field `target`. When it is a dict, `fields` chooses from it and gives new names, and without a
+    `target` its fields are merged into the event. With several `key` fields the lookup is asked for a tuple.
+
+    In: dict. Out: the same dict, or nothing when `missing` is drop.
+    Raises: Reject, when `missing` is reject and there is no value; ProcessingError, if the value is no dict where one is needed.
+    """
+
+    asynchronous: ClassVar[bool] = False
+
+    class Options(ConcurrencyOptions):
+        """Which lookup, which fields."""
+
+        lookup: str = option("", "id of the lookup; must be set unless the lookup is given in code")
+        key: list[str] = option(help="field whose value is looked up; several for a tuple", example="dest")
+        target: str = option("", "field that takes the value; empty: the fields of the value are merged into the event")
+        fields: dict[str, str] = option(
+            {}, "fields to take from the value -> their names in the event; empty: all"
+        )
+        missing: str = option(
+            "skip", "when there is no value: skip (leave the event as it is), null (set None), default, drop or reject",
+            choices=("skip", "null", "default", "drop", "reject"),
+        )  # fmt: skip
+        default: Any = option(None, "value in place of a missing one, for `missing: default`")
+
+    def __init__(
+        self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None,
+        lookup: Any = None,
+    ) -> None:  # fmt: skip
+        """See `Processor`.
+
+        Args:
+            app: The application.
+            pipeline: The pipeline.
+            id: Name within the pipeline.
+            config: Options.
+            lookup: The lookup or its id; the option `lookup` when left out.
+        """
+        super().__init__(app, pipeline, id, config)
+        options = self.options
+        self._wanted: Any = options.lookup if lookup is None else lookup
+        self._keys: list[str] = options.key or [""]
+        self._target: str = options.target
+        self._fields = list(options.fields.items())
+        problem = self._contradiction()
+        if problem:
+            raise ConfigError([Problem(problem, where=f"pipeline {pipeline.Id}, {self.Id}")])
+        self._lookup: Any = None
+        self._enrich: Callable[[Any], Any] = self._not_found_yet
+        self._resolve(at_start=False)
+
+    def _contradiction(self) -> str:
+        options = self.options
+        if self._wanted == "":
+            return "option 'lookup' must be set to the id of a lookup"
+        if options.missing == "null" and not (self._target or self._fields):
+            return "with 'missing: null' either 'target' or 'fields' must say what becomes None"
+        if options.missing == "default" and not self._target and not isinstance(options.default, Mapping):
+            return "with 'missing: default' and no 'target' the default must be a dict of fields"
+        return ""
+
+    # Where the lookup is
+
+    async def on_start(self) -> None:
+        """Find the lookup, if it was not there yet when the pipeline was built.
+
+        Raises:
+            ConfigError: There is none of this id, or it answers asynchronously.
+        """
+        self._resolve(at_start=True)
+
+    def _resolve(self, *, at_start: bool) -> None:
+        service = self.App.pump_service
+        try:
+            lookup: Any = (
+                self._wanted if isinstance(self._wanted, Mapping | Lookup) else service.locate_lookup(self._wanted)
+            )
+        except KeyError:
+            if at_start:
+                hint = nearest(str(self._wanted), list(service.Lookups)) or "the pump has no lookups"
+                where = f"pipeline {self.Pipeline.Id}, {self.Id}"
+                raise ConfigError([Problem(f"there is no lookup '{self._wanted}'", ("lookup",), where, hint)]) from None
+            return
+        if inspect.iscoroutinefunction(lookup.get) != self.asynchronous:
+            kind, other = (
+                ("at once", "LookupEnricher") if self.asynchronous else ("asynchronously", "AsyncLookupEnricher")
+            )
+            raise ConfigError(f"lookup '{self._wanted}' answers {kind}", hint=f"use {other}")
+        self._lookup = lookup
+        self._enrich = self._generated()
+
+    def _generated(self) -> Callable[[Any], Any]:
+        scope = Scope(lookup=self._lookup, without=self._without)
+        key = self._key_expression(scope)
+        # The table of a DictionaryLookup is replaced as a whole, so it is asked for anew each time; its `get` is passed by.
+        plain = isinstance(self._lookup, DictionaryLookup) and type(self._lookup).get is DictionaryLookup.get
+        found = f"value = lookup.{'Dictionary.get' if plain else 'get'}({key})"
+        return generate(
+            "enrich",
+            [found, "if value is None:", "    return without(event)", *self._put_lines(scope), "return event"],
+            scope,
+        )
+
+    def _key_expression(self, scope: Scope) -> str:
+        fields = [f"event.get({scope.bind(field)})" for field in self._keys]
+        return fields[0] if len(fields) == 1 else f"({', '.join(fields)})"
+
+    def _put_lines(self, scope: Scope) -> list[str]:
+        target, chosen = scope.bind(self._target), [(scope.bind(old), scope.bind(new)) for old, new in self._fields]
+        if self._target and chosen:
+            return [
+                "get = value.get",
+                f"event[{target}] = {{{', '.join(f'{new}: get({old})' for old, new in chosen)}}}",
+            ]
+        if chosen:
+            return ["get = value.get", *(f"event[{new}] = get({old})" for old, new in chosen)]
+        if self._target:
+            # A copy: the row belongs to the lookup, and events are changed in place further down.
+            return [f"event[{target}] = dict(value) if value.__class__ is dict else value"]
+        return ["event.update(value)"]
+
+    def _key_of(self, event: Event) -> Any:
+        values = tuple(event.get(field) for field in self._keys)
+        return values[0] if len(values) == 1 else values
+
+    def _not_found_yet(self, event: Any) -> Any:
+        raise ProcessingError(f"lookup '{self._wanted}' is not there before the pipeline has started")
+
+    # The event path
+
+    def process(self, context: Context, event: Event) -> Event:
+        """Return the event with what the lookup knows."""
+        try:
+            return self._enrich(event)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise self._explained(event, error) from error
+
+    def _explained(self, event: Any, error: Exception) -> Exception:
+        if not isinstance(event, Mapping):
+            return ProcessingError(f"expected a dict to enrich, got {type(event).__name__}")
+        try:
+            value = self._lookup.get(self._key_of(event))
+        except TypeError:
+            return ProcessingError(f"lookup '{self._name()}' takes no key {self._key_of(event)!r}", detail=str(error))
+        return self._not_a_dict(value) if not isinstance(value, Mapping) else error
+
+    def _without(self, event: Event) -> Event:
+        missing = self.options.missing
+        if missing == "skip":
+            return event
+        if missing == "drop":
+            return None
+        if missing == "reject":
+            raise Reject(
+                f"lookup '{self._name()}' has no value for {self._key_of(event)!r}",
+                hint="complete the lookup, then replay",
+            )
+        if missing == "default":
+            self._put_default(event, self.options.default)
+        elif self._target:
+            event[self._target] = None
+        else:
+            event.update((new, None) for _, new in self._fields)
+        return event
+
+    def _name(self) -> str:
+        return str(getattr(self._lookup, "Id", self._wanted))
+
+    def _put_default(self, event: Event, value: Any) -> None:
+        if not self._target:
+            event.update(value)
+        else:
+            event[self._target] = copy.deepcopy(value)  # events must not share it
+
+    def _not_a_dict(self, value: Any) -> Exception:
+        return ProcessingError(
+            f"lookup '{self._name()}' gave {value!r}, which has no fields to take",
+            hint="set 'target' and leave 'fields' empty",
+        )
+
+
+class AsyncLookupEnricher(LookupEnricher):
+    """The same for a lookup whose `get` is a coroutine, such as one that asks a server.
+
+    In, out and errors: see `LookupEnricher`. Up to `concurrency` events wait at a time; they leave in order.
+    """
+
+    asynchronous = True
+
+    def _generated(self) -> Callable[[Any], Any]:
+        scope = Scope()
+        self._put = generate("enrich", self._put_lines(scope), scope, "event, value")
+        return self._not_found_yet  # only the synchronous one has a use for it
+
+    async def process(self, context: Context, event: Event) -> Event:
+        """Return the event with what the lookup knows."""
+        value = await self._lookup.get(self._key_of(event))
+        if value is None:
+            return self._without(event)
+        try:
+            self._put(event, value)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise (error if isinstance(value, Mapping) else self._not_a_dict(value)) from None
+        return event
