@@ -1,0 +1,64 @@
+"""Fetch jars with their dependencies through the `mvn` client as the machine configures it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import ServiceUnavailable
+from .versions import Artifact
+
+
+def fetch(name: str, artifacts: Sequence[Artifact], directory: Path) -> Path:
+    """Copy the jars to `directory/lib` unless exactly these are there already; return that path.
+
+    The second time nothing is run, so it works offline.
+
+    Raises:
+        ServiceUnavailable: `mvn` is missing or cannot resolve them; the sentence holds what it answered.
+    """
+    lib, stamp = directory / "lib", directory / "installed.json"
+    wanted = json.dumps([[artifact.coordinates, *artifact.exclude] for artifact in artifacts])
+    if lib.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return lib
+    directory.mkdir(parents=True, exist_ok=True)
+    stamp.unlink(missing_ok=True)
+    shutil.rmtree(lib, ignore_errors=True)
+    (directory / "pom.xml").write_text(_pom(name, artifacts))
+    command = ["mvn", "--quiet", "--batch-mode", "--file", str(directory / "pom.xml"), "dependency:copy-dependencies"]
+    command += [f"-DoutputDirectory={lib}", "-DincludeScope=runtime"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    except FileNotFoundError:
+        raise ServiceUnavailable(name, "mvn", "no such program (install Maven)") from None
+    if done.returncode:
+        errors = [line.removeprefix("[ERROR] ") for line in done.stdout.splitlines() if line.startswith("[ERROR] ")]
+        raise ServiceUnavailable(name, "mvn dependency:copy-dependencies", (errors or [done.stderr.strip()])[0])
+    stamp.write_text(wanted)
+    return lib
+
+
+def _pom(name: str, artifacts: Sequence[Artifact]) -> str:
+    dependencies = "".join(_dependency(artifact) for artifact in artifacts)
+    return (
+        '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>\n'
+        f"<groupId>local</groupId><artifactId>{name}</artifactId><version>1</version><packaging>pom</packaging>\n"
+        f"<dependencies>\n{dependencies}</dependencies></project>\n"
+    )
+
+
+def _dependency(artifact: Artifact) -> str:
+    group, identifier, version = artifact.coordinates.split(":")
+    exclusions = ""
+    for excluded in artifact.exclude:
+        excluded_group, excluded_id = excluded.split(":")
+        exclusions += (
+            f"<exclusion><groupId>{excluded_group}</groupId><artifactId>{excluded_id}</artifactId></exclusion>"
+        )
+    return (
+        f"<dependency><groupId>{group}</groupId><artifactId>{identifier}</artifactId><version>{version}</version>"
+        f"<exclusions>{exclusions}</exclusions></dependency>\n"
+    )
