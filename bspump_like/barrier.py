@@ -184,7 +184,7 @@ class Committer:
             except Stopping:
                 return  # `finish` says what is left
             except (DeliveryError, StoreError) as error:
-                if self._absorbed_by is not None:
+                if self._owner() is not self:
                     continue  # the other one tries again; a block of ours would never be lifted
                 self._block(error)
                 self._wake.set()

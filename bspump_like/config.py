@@ -120,7 +120,7 @@ class Options:
         cls.__declared__ = inherited | own
 
     @classmethod
-    def fields(cls) -> dict[str, Option]:
+    def declarations(cls) -> dict[str, Option]:
         """Return the options by name, parents' first."""
         if "__fields__" not in vars(cls):
             # When first asked for: the annotations may name types that are defined later in their module.
@@ -140,7 +140,7 @@ class Options:
         """
         self = cls()
         problems = []
-        for name, field in cls.fields().items():
+        for name, field in cls.declarations().items():
             raw = values.get(name, field.default)
             if raw is _REQUIRED or (field.required and raw == ""):
                 problems.append(Problem(f"option '{name}' must be set", (name,), hint=field.help))
@@ -158,8 +158,8 @@ class Options:
 
     def __repr__(self) -> str:
         """Show the values, secrets as stars."""
-        shown = ("***" if field.secret else repr(getattr(self, name, None)) for name, field in self.fields().items())
-        return f"{type(self).__qualname__}({', '.join(map('='.join, zip(self.fields(), shown, strict=True)))})"
+        shown = ("***" if field.secret else repr(getattr(self, name, None)) for name, field in self.declarations().items())
+        return f"{type(self).__qualname__}({', '.join(map('='.join, zip(self.declarations(), shown, strict=True)))})"
 
 
 _DURATIONS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -354,7 +354,7 @@ def _known_keys(component: type[Configurable]) -> set[str] | None:
     undeclared = not declaring or declaring[0].__module__.startswith("bspump_like.abc.")
     if undeclared and not component.__module__.startswith("bspump_like."):
         return None
-    fields = component.Options.fields()
+    fields = component.Options.declarations()
     return set(fields).union(
         *(field.aliases for field in fields.values()), *(vars(cls).get("ConfigDefaults", {}) for cls in declaring)
     )
@@ -362,7 +362,7 @@ def _known_keys(component: type[Configurable]) -> set[str] | None:
 
 def _take_aliases(values: Any, options: type[Options], given: Mapping[str, Any]) -> None:
     """Give an option the value that stands under one of its other names, unless it is set under its own."""
-    for name, field in options.fields().items():
+    for name, field in options.declarations().items():
         for alias in field.aliases:
             if alias in values and name not in given:
                 values[name] = values[alias]
@@ -387,6 +387,6 @@ def _inherited_default(cls: type, name: str) -> Any:
 
 def _defaults(cls: type[Options]) -> Options:
     instance = cls()
-    for name, field in cls.fields().items():
+    for name, field in cls.declarations().items():
         setattr(instance, name, None if field.required else field.default)
     return instance

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from .abc import Context, Event, Processor, ProcessorBase
+from .errors import ProcessingError
 from .settlement import hold, release
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Tasks:
         self._pipeline = pipeline
         self._depth = depth
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._cancelled = False
 
     def __len__(self) -> int:
         """Return how many are under way."""
@@ -47,7 +49,7 @@ class Tasks:
 
         def done(task: asyncio.Task[Any]) -> None:
             self._tasks.discard(task)
-            error = None if task.cancelled() else task.exception()
+            error = _error_of(task, processor) if not self._cancelled else None
             if error is not None:
                 self._pipeline.task_failed(self._depth, processor, error, context, event)
             release(context)
@@ -63,9 +65,19 @@ class Tasks:
 
     async def cancel(self) -> None:
         """Cancel what is under way, and wait."""
+        self._cancelled = True
         for task in self._tasks:
             task.cancel()
         await self.drained()
+
+
+def _error_of(task: asyncio.Task[Any], processor: ProcessorBase | None) -> BaseException | None:
+    """Return what a task failed with; one that works on an event must not end without a word."""
+    if not task.cancelled():
+        return task.exception()
+    if processor is None:
+        return None  # a task of user code, cancelled by it
+    return ProcessingError(f"the work of {processor.locate_address()} on an event was cancelled")
 
 
 class _Work:
@@ -109,6 +121,7 @@ class AsyncStage:
         self._order: deque[_Work] = deque()  # all that have not left, oldest first
         self._tasks: set[asyncio.Task[None]] = set()
         self._entered = self._left = 0
+        self._cancelled = False
         self._watchers: list[tuple[int, asyncio.Future[None]]] = []
 
     def submit(self, context: Context, event: Event) -> None:
@@ -131,6 +144,7 @@ class AsyncStage:
 
     async def cancel(self) -> None:
         """Cancel what is in work, and wait."""
+        self._cancelled = True
         self._waiting.clear()
         for task in self._tasks:
             task.cancel()
@@ -151,6 +165,10 @@ class AsyncStage:
     async def _work(self, work: _Work) -> None:
         try:
             work.result = await self._process(work.context, work.event)
+        except asyncio.CancelledError:
+            if self._cancelled:
+                raise
+            work.error = ProcessingError(f"the work of {self.processor.locate_address()} on an event was cancelled")
         except Exception as error:  # not swallowed: it leaves in order, to the error policy
             work.error = error
         work.ready = True

@@ -94,8 +94,8 @@ def _action(word: str) -> str:
 
 def _retry(value: Mapping[str, Any]) -> RetryOptions:
     for key in value:
-        if key not in RetryOptions.fields():
-            raise ConfigError(f"retry has an unknown option '{key}'", hint=nearest(key, RetryOptions.fields()))
+        if key not in RetryOptions.declarations():
+            raise ConfigError(f"retry has an unknown option '{key}'", hint=nearest(key, RetryOptions.declarations()))
     return RetryOptions.parse(value)
 
 

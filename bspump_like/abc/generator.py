@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import Any
 
 from .delivery import Context, Event
@@ -21,11 +22,11 @@ class Generator(ProcessorBase):
 
     def process(self, context: Context, event: Event) -> None:
         """Start `generate` for one event; the event itself goes no further."""
-        started: Any = self.generate(context, event, self.PipelineDepth + 1)
+        started = self.generate(context, event, self.PipelineDepth + 1)
         if started is not None:
             self.Pipeline.start_task(started, self.PipelineDepth, context, event, self)
 
-    async def generate(self, context: Context, event: Event, depth: int) -> None:
+    def generate(self, context: Context, event: Event, depth: int) -> Coroutine[Any, Any, None] | None:
         """Produce events with `self.Pipeline.inject(context, new_event, depth)`, awaited or not.
 
         Args:
