@@ -142,7 +142,7 @@ class Readiness:
             return "finished"
         if not self._started:
             return "stopped"
-        return "running" if self._open else "throttled"
+        return "throttled" if self._throttles else "running"  # a barrier's hold is part of running
 
     def is_error(self) -> bool:
         """Tell whether the pipeline has halted."""

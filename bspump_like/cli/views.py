@@ -112,13 +112,14 @@ class LiveView:
 
         rows = self._rows[:_SUMMED_ABOVE]
         finite = any(row.total for row in rows)
-        table = Table(box=None, pad_edge=False)
-        table.add_column("pipeline")
-        for name in ("in", "out", "drop", "errors", "events/s"):
-            table.add_column(name, justify="right")
-        table.add_column("state")
+        # Eighty columns must do: the bar and long names give way, numbers never.
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column("pipeline", no_wrap=True, min_width=8)
+        for name, width in (("in", 9), ("out", 9), ("drop", 7), ("errors", 6), ("events/s", 8)):
+            table.add_column(name, justify="right", no_wrap=True, min_width=width)
+        table.add_column("state", no_wrap=True, min_width=9)
         if finite:
-            table.add_column("input", width=24)
+            table.add_column("input", width=10)
         for row in rows:
             errors = f"[red]{row.errors:,}[/]" if row.errors else "0"
             numbers = (
