@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asab
@@ -71,6 +72,7 @@ class PumpBuilder:
         self._paths: dict[int, KeyPath] = {}
         self._index(self.Definition.tree, ())
         self._problems: list[Problem] | None = None
+        self._unprepared: list[tuple[Pipeline, Mapping[str, Any]]] = []
         self._routes: list[tuple[KeyPath, str]] = []
         self._broken: dict[str, set[str]] = {"connections": set(), "lookups": set()}
 
@@ -156,7 +158,7 @@ class PumpBuilder:
             self._construct(lambda: pipeline.build(sources, *processors), definition, "")
         self._check_policy(pipeline.options.on_error, definition)
         if pipeline.Sources:
-            self._construct(pipeline.prepare, definition, "")
+            self._unprepared.append((pipeline, definition))
         self._report_all(workers.check_pipeline(pipeline, self._path(definition), self._worker))
         self._add(svc.add_pipeline, pipeline, definition)
         return pipeline
@@ -306,14 +308,16 @@ class PumpBuilder:
         if policy.action == "route":
             self._routes.append((path, policy.route))
 
-    def check_routes(self, app: BSPumpApplication, svc: BSPumpService) -> None:
-        """Check that every `on_error: {route: ...}` leads to a source; pointless while pipelines are missing."""
+    def prepare_pipelines(self, app: BSPumpApplication, svc: BSPumpService) -> None:
+        """Check what needs all pipelines to be there: where `on_error: {route: ...}` leads, and error scopes."""
         for path, address in self._routes if not self._problems else ():
             try:
                 svc.locate_input(address)
             except ConfigError as error:
                 self._attempt(lambda error=error, path=path: self._report_all(  # type: ignore[misc]
                     [Problem(problem.message, path, hint=problem.hint) for problem in error.problems]))  # fmt: skip
+        for pipeline, definition in self._unprepared if not self._problems else ():
+            self._attempt(partial(self._construct, pipeline.prepare, definition, ""))
 
     def _construct(self, build: Callable[[], Any], definition: Mapping[str, Any], section: str) -> Any:
         built, problems = construct(build, self._path(definition), definition, section)
@@ -383,7 +387,7 @@ def construct_pumps(builders: Sequence[PumpBuilder], app: BSPumpApplication, svc
         "construct_lookups",
         "construct_matrices",
         "construct_pipelines",
-        "check_routes",
+        "prepare_pipelines",
     ):
         for builder in sound:
             getattr(builder, phase)(app, svc)
