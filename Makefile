@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 DEFINITION ?= examples/flights/flights.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint docs docs-check bench soak clean
+.PHONY: help install run test services services-down lint docs docs-check bench soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,6 +32,12 @@ run: $(INSTALLED) ## run the example pump: a year of flights, joined and written
 test: $(INSTALLED) ## run the tests, all but the soak tests
 	@$(BIN)/python -m pytest $(PYTEST)
 
+services: $(INSTALLED) ## install and start Kafka, Elasticsearch, OpenSearch and InfluxDB on loopback, in var/
+	@$(BIN)/python -m tools.services up
+
+services-down: $(INSTALLED) ## stop them
+	@$(BIN)/python -m tools.services down
+
 lint: $(INSTALLED) ## check style and types
 	@$(BIN)/ruff check; style=$$?; $(BIN)/mypy && exit $$style
 
@@ -49,5 +55,6 @@ soak: $(INSTALLED) ## minutes of kill -9 and faults; every input event is counte
 	@$(BIN)/python -m pytest -m soak --timeout 3600 $(PYTEST)
 
 clean: ## remove what make, the tests and the example made
+	@test ! -d var/services || python3 -m tools.services down
 	@rm -rf $(VENV) build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis var
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,11 +12,12 @@ Input goes on meanwhile. The next barrier starts when the last has ended, so bat
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from .abc import Backoff, ProcessorBase, Source
+from .abc import Backoff, ProcessorBase, Sink, Source
 from .errors import ConnectionLost, DeliveryError
 from .store import AsyncStore, Commit, Store, StoreError
 
@@ -58,6 +59,7 @@ class Committer:
         self._last = 0.0
         self._hurry = asyncio.Event()  # cuts pauses short
         self._late: set[asyncio.Task[None]] = set()  # barriers that somebody did not want to wait for
+        self._transaction = object()  # throttles the inputs while a transaction ends
         self._pausing = object()  # throttles the inputs while a snapshot waits for work under way
 
     # What sources and pipelines call
@@ -217,19 +219,37 @@ class Committer:
             DeliveryError: A part could not make its events durable; nothing is committed, everything is kept.
             StoreError: The store could not be written; the same.
         """
-        async with self._lock:
+        async with self._lock, self._transactions() as sinks:
             positions, snapshots, count, discards = await self._cut()
             try:
                 await self._walk(snapshots)
                 await self._store(positions, snapshots, discards)
+                for sink in sinks:
+                    await sink.commit_transaction({s: p for s, p in positions.items() if s.Pipeline is sink.Pipeline})
             except BaseException:
                 self._put_back(positions, discards)
                 raise
             self._owner().in_flight -= count
+            transactional = {sink.Pipeline for sink in sinks}
             for source, position in positions.items():
-                await _tell(source, position)
+                if source.Pipeline not in transactional:
+                    await _tell(source, position)
             async with self._changed:
                 self._changed.notify_all()
+
+    @contextlib.asynccontextmanager
+    async def _transactions(self) -> AsyncIterator[list[Sink]]:
+        """Hold the input of a group with transactional sinks from before the cut: a transaction must hold nothing behind it."""
+        parts = [part for pipeline in self.pipelines for part in pipeline.iter_processors()]
+        sinks = [part for part in parts if isinstance(part, Sink) and part.transactional]
+        held = list(self.pipelines) if sinks else []
+        for pipeline in held:
+            pipeline.hold(self._transaction)
+        try:
+            yield sinks
+        finally:
+            for pipeline in held:
+                pipeline.hold(self._transaction, False)
 
     async def commit_within(self, seconds: float) -> None:
         """Complete one barrier now, or go on without it when the time is over; it is never torn.
@@ -291,10 +311,9 @@ class Committer:
 
     async def close_batch(self) -> None:
         """Note that a batch of several steps has been handed over."""
-        owner = self._owner()
-        owner.open_batches -= 1
-        async with owner._changed:
-            owner._changed.notify_all()
+        self.open_batches -= 1
+        async with self._changed:
+            self._changed.notify_all()
 
     async def _walk(self, snapshots: dict[tuple[str, str], Any]) -> None:
         """Let everything handed over so far reach its end: drain and flush, from the sources to the sinks."""

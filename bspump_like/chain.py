@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
 from .abc import Context, Event, Generator, Outcome, ProcessorBase, Sink
 from .errors import ProcessingError
@@ -39,6 +39,26 @@ Run = Callable[[Iterable[Any]], int]
 
 Failed = Callable[[int, BaseException, Context, tuple[Event, ...]], bool]
 """Takes index of the processor, error, context, and the input of each processor up to it; True halts the batch."""
+
+
+Shape = Literal["events", "pairs", "one"]
+
+# Of each shape: the lines before the steps (the second initializes the names of the events), what a drop does, what a halt
+# does, the last line.
+_FRAMES: dict[Shape, tuple[list[str], list[str], str, str]] = {
+    "events": (
+        ["def run(batch):", "    ", "    dropped = 0", "    for e0 in batch:", "        context = {}"],
+        ["    dropped += 1", "    continue"], "                break", "    return dropped",
+    ),
+    "pairs": (
+        ["def run(batch):", "    ", "    dropped = 0", "    for context, e0 in batch:"],
+        ["    dropped += 1", "    continue"], "                break", "    return dropped",
+    ),
+    "one": (
+        ["def run(context, e0):", "    ", "    if True:"],
+        ["    return 1"], "                return 0", "    return 0",
+    ),
+}  # fmt: skip
 
 
 class Depth:
@@ -68,42 +88,42 @@ class Depth:
         self._end = end
         self._failed = failed
         self._profile = profile
-        self._functions: dict[tuple[Any, ...], Run] = {}
+        self._functions: dict[tuple[Any, ...], Any] = {}
         self.is_last = end is None and not (processors and isinstance(processors[-1], Generator))
         """True where events leave the pipeline."""
-        self.run_events = self.function()
-        self.run_pairs = self.function(pairs=True)
+        self.run_events: Run = self.function("events")
+        self.run_pairs: Run = self.function("pairs")
+        self._run_one: Callable[[Context, Event], int] = self.function("one")
 
-    def function(self, *, pairs: bool = False, tracked: bool = False, profiled: bool = False, start: int = 0) -> Run:
+    def function(self, shape: Shape, *, tracked: bool = False, profiled: bool = False, start: int = 0) -> Any:
         """Return the generated function of a kind.
 
         Args:
-            pairs: It takes pairs of context and event; otherwise events, each with a new context.
+            shape: It takes `events`, each with a new context; `pairs` of context and event; or `one` context and event.
             tracked: It notes drops and arrivals at the tracker in the context.
             profiled: It takes the time of every processor.
             start: Index of the processor to begin with.
         """
-        kind = (pairs, tracked, profiled, start)
+        kind = (shape, tracked, profiled, start)
         if kind not in self._functions:
             self._functions[kind] = self._generate(*kind)
         return self._functions[kind]
 
     def push(self, context: Context, event: Event, start: int = 0) -> int:
         """Run one event, from the processor with index `start`; return 1 if it was dropped."""
-        if KEY in context:
-            return self.function(pairs=True, tracked=True, start=start)(((context, event),))
-        if start:
-            return self.function(pairs=True, start=start)(((context, event),))
-        return self.run_pairs(((context, event),))
+        if start or KEY in context:
+            one: int = self.function("one", tracked=KEY in context, start=start)(context, event)
+            return one
+        return self._run_one(context, event)
 
-    def _generate(self, pairs: bool, tracked: bool, profiled: bool, start: int) -> Run:
+    def _generate(self, shape: Shape, tracked: bool, profiled: bool, start: int) -> Any:
         steps = self.processors[start:]
         names = [f"e{number}" for number in range(len(steps) + 1)]
-        lines = ["def run(batch):", "    dropped = 0", f"    {' = '.join(names)} = None"]
-        lines += ["    for context, e0 in batch:"] if pairs else ["    for e0 in batch:", "        context = {}"]
-        lines += ["        try:"]
-        scope: dict[str, Any] = {"clock": time.perf_counter_ns, "end": self._end, "KEY": KEY, "incomplete": _incomplete}
-        scope["DROPPED"] = Outcome.DROPPED
+        scope: dict[str, Any] = {"clock": time.perf_counter_ns, "KEY": KEY, "DROPPED": Outcome.DROPPED}
+        scope["incomplete"] = _incomplete
+        head, dropped, halted, tail = _FRAMES[shape]
+        lines = [*head, "        try:"]
+        lines[1] += " = ".join((*names[shape == "one" :], "None"))
         raised_by: dict[int, int] = {}
         for number, step in enumerate(steps):
             ends = number == len(steps) - 1 and (self._end is not None or isinstance(step, Generator | Sink))
@@ -115,22 +135,18 @@ class Depth:
             body = ["began = clock()", *body, f"t{number}(clock() - began)"] if profiled else body
             if not ends:
                 on_drop = ["    context[KEY].note(DROPPED)"] if tracked else []
-                body += [f"if {names[number + 1]} is None:", "    dropped += 1", *on_drop, "    continue"]
+                body += [f"if {names[number + 1]} is None:", *on_drop, *dropped]
             elif tracked and isinstance(step, Sink):
                 body += [f"context[KEY].reached({names[number]})"]
             lines += [f"            {line}" for line in body]
         if not steps or (self.is_last and not isinstance(steps[-1], Sink)):
             raised_by[len(lines) + 1] = max(len(steps) - 1, 0)
             lines += [f"            incomplete({names[-1]})"]
-        lines += [
-            "        except Exception as error:",
-            f"            if failed(error, context, ({', '.join(names)},)):",
-        ]
-        lines += ["                break", "    return dropped", ""]
+        lines += ["        except Exception as error:"]
+        lines += [f"            if failed(error, context, ({', '.join(names)},)):", halted, tail, ""]
         scope["failed"] = self._reporter(raised_by, start)
         exec(compile("\n".join(lines), f"<depth {self.number} from {start}>", "exec"), scope)  # noqa: S102 - our own text
-        run: Run = scope["run"]
-        return run
+        return scope["run"]
 
     def _reporter(
         self, raised_by: dict[int, int], start: int

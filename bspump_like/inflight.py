@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from .abc import Context, Event, Processor, ProcessorBase
+from .abc import Context, Event, Outcome, Processor, ProcessorBase
 from .errors import ProcessingError
-from .settlement import hold, release
+from .settlement import hold, note, release
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline
@@ -49,8 +49,10 @@ class Tasks:
 
         def done(task: asyncio.Task[Any]) -> None:
             self._tasks.discard(task)
-            error = _error_of(task, processor) if not self._cancelled else None
-            if error is not None:
+            error = _error_of(task, processor)
+            if error is not None and self._cancelled:
+                note(context or {}, Outcome.FAILED, error)
+            elif error is not None:
                 self._pipeline.task_failed(self._depth, processor, error, context, event)
             release(context)
             self._pipeline.on_task_done()
@@ -77,6 +79,10 @@ def _error_of(task: asyncio.Task[Any], processor: ProcessorBase | None) -> BaseE
         return task.exception()
     if processor is None:
         return None  # a task of user code, cancelled by it
+    return _cancelled(processor)
+
+
+def _cancelled(processor: ProcessorBase) -> ProcessingError:
     return ProcessingError(f"the work of {processor.locate_address()} on an event was cancelled")
 
 
@@ -150,6 +156,10 @@ class AsyncStage:
             task.cancel()
         if self._tasks:
             await asyncio.wait(set(self._tasks))
+        for work in self._order:
+            note(work.context, Outcome.FAILED, _cancelled(self.processor))
+            release(work.context)
+        self._order.clear()
 
     def close(self) -> None:
         """Let the threads go; called once, when nothing is in work any more."""
@@ -168,7 +178,7 @@ class AsyncStage:
         except asyncio.CancelledError:
             if self._cancelled:
                 raise
-            work.error = ProcessingError(f"the work of {self.processor.locate_address()} on an event was cancelled")
+            work.error = _cancelled(self.processor)
         except Exception as error:  # not swallowed: it leaves in order, to the error policy
             work.error = error
         work.ready = True

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 
-GRACE = 2.0
+GRACE = 1.0
 """Seconds that whatever was given up has for letting go."""
 
 

@@ -8,6 +8,8 @@ durability is `barrier.py`'s.
 from __future__ import annotations
 
 import asyncio
+import collections
+import inspect
 import operator
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ from .config import Configurable, Options, Seconds, option
 from .errors import ConfigError, ProcessingError
 from .failure import Failures
 from .inflight import AsyncStage, Tasks, is_asynchronous
+from .leaving import GRACE
 from .metrics import Counters, PipelineMetrics, Profile
 from .readiness import PipelineLogger, Readiness
 from .settlement import KEY, Tracker, note, tracker_of
@@ -102,6 +105,7 @@ class Pipeline(Structure, Readiness, Configurable):
         self._tasks: dict[int, Tasks] = {-1: Tasks(self, -1)}
         self._retries: dict[int, Tasks] = {}
         self._calls = 0
+        self._settled: collections.deque[tuple[Source, Tracker]] = collections.deque()
         self._until_sample = self.options.profile_every or -1
 
     # Making ready
@@ -166,11 +170,11 @@ class Pipeline(Structure, Readiness, Configurable):
         counters.events_in += 1
         if depth.is_last:
             failed = self.failures.count
-            dropped = depth.run_pairs((({} if context is None else context, event),))
+            dropped = depth.push({} if context is None else context, event)
             counters.dropped += dropped
             counters.events_out += 1 - dropped - self.failures.count + failed
         else:
-            counters.dropped += depth.run_pairs((({} if context is None else context, event),))
+            counters.dropped += depth.push({} if context is None else context, event)
         self.committer.touch()
         if self._error is not None:
             await self.ready()
@@ -179,19 +183,23 @@ class Pipeline(Structure, Readiness, Configurable):
         self, source: Source, events: Sequence[Event], position: Any = None, contexts: Sequence[Context] | None = None
     ) -> None:
         """Run a batch and queue its position; see `Source.deliver`."""
+        if contexts is not None and len(contexts) != len(events):
+            raise ValueError(f"{source.locate_address()} delivers {len(events)} events with {len(contexts)} contexts")
         if not self.has_room():
             await self.room()
         if source.settles:
             contexts = self._tracked(source, events, contexts)
-        taken = self.process_batch(events if len(events) <= _CHUNK else events[:_CHUNK], contexts)
-        if taken < len(events):
-            await self._deliver_rest(events, contexts, taken)
-        if position is not None:
-            source.position.update(position)
-        self.committer.accept(source, position, len(events))
-        if source.settles and contexts is not None:
-            for context in contexts:
-                context[KEY].release()
+        try:
+            taken = self.process_batch(events if len(events) <= _CHUNK else events[:_CHUNK], contexts)
+            if taken < len(events):
+                await self._deliver_rest(events, contexts, taken)
+            if position is not None:
+                source.position.update(position)
+            self.committer.accept(source, position, len(events))
+        finally:
+            if source.settles and contexts is not None:
+                for context in contexts:
+                    context[KEY].release()
         await asyncio.sleep(0)
 
     def has_room(self) -> bool:
@@ -223,6 +231,10 @@ class Pipeline(Structure, Readiness, Configurable):
                     continue  # mended, and halted again before this task had its turn
                 rest = slice(taken, taken + _CHUNK)
                 taken += self.process_batch(events[rest], None if contexts is None else contexts[rest])
+        except BaseException as error:
+            for context in () if contexts is None else contexts[taken:]:
+                note(context, Outcome.FAILED, error)  # never run
+            raise
         finally:
             await self.committer.close_batch()
         if cancelled:
@@ -248,14 +260,14 @@ class Pipeline(Structure, Readiness, Configurable):
             if self._until_sample <= 0 and not tracked:
                 self._until_sample = self.options.profile_every
                 first = {} if contexts is None else contexts[0]
-                dropped = depth.function(pairs=True, profiled=True)(((first, next(batch)),))
+                dropped = depth.function("one", profiled=True)(first, next(batch))
                 contexts = contexts if contexts is None else contexts[1:]
         if self._error is not None:
             pass  # the sampled event halted the pipeline
         elif contexts is None:
             dropped += depth.run_events(batch)
         else:
-            run = depth.function(pairs=True, tracked=True) if tracked else depth.run_pairs
+            run = depth.function("pairs", tracked=True) if tracked else depth.run_pairs
             dropped += run(zip(contexts, batch, strict=False))
         taken = count - operator.length_hint(batch)
         counters.events_in += taken
@@ -308,12 +320,24 @@ class Pipeline(Structure, Readiness, Configurable):
         contexts = [{} for _ in events] if contexts is None else contexts
 
         def settled(tracker: Tracker) -> None:
-            settle = source.settle(tracker.context, tracker.outcome, tracker.result, tracker.error)
-            self._tasks[-1].start(settle, None, None, None)
+            del tracker.context[KEY]  # the tracker knows its context: without this only the garbage collector frees them
+            self._settled.append((source, tracker))
+            if len(self._settled) == 1:
+                self._tasks[-1].start(self._tell_settled(), None, None, None)
 
         for context in contexts:
             context[KEY] = Tracker(context, settled)
         return contexts
+
+    async def _tell_settled(self) -> None:
+        """Tell the sources how their events have ended: one task for all that end meanwhile."""
+        while self._settled:
+            source, tracker = self._settled[0]
+            try:
+                await source.settle(tracker.context, tracker.outcome, tracker.result, tracker.error)
+            except Exception as error:  # a defect of the source: the pipeline halts, the others are told all the same
+                self.set_error(tracker.context, None, error)
+            self._settled.popleft()
 
     # Work beside the event path
 
@@ -487,6 +511,12 @@ class Pipeline(Structure, Readiness, Configurable):
         """
         if not self.Sources:
             raise ConfigError(f"pipeline {self.Id} has no source", hint="give build() a source and a sink")
+        for processor in self.iter_processors():
+            if isinstance(processor, Sink) and inspect.iscoroutinefunction(processor.process):
+                raise ConfigError(
+                    f"process() of the sink {processor.locate_address()} is a coroutine function, which nobody awaits",
+                    hint="make it a plain def that remembers the event, and write in flush()",
+                )
         self.failures.configure(self.options.on_error, self.options.error_scopes)
         self._compile()
 
@@ -507,13 +537,18 @@ class Pipeline(Structure, Readiness, Configurable):
         self.PubSub.publish("bspump.pipeline.stop!", pipeline=self)
 
     async def close(self) -> None:
-        """Give up what is still under way; called after the last barrier."""
-        self.failures.abandon()
+        """Give up what is still under way; called after the last barrier. Its events settle as failed."""
         for tasks in (*self._tasks.values(), *self._retries.values()):
             await tasks.cancel()
         for stage in self._stages.values():
             await stage.cancel()
             stage.close()
+        self.failures.abandon()
+        try:
+            async with asyncio.timeout(GRACE):
+                await self._tasks[-1].drained()  # what is settled only now
+        except TimeoutError:
+            await self._tasks[-1].cancel()
 
     async def supervise(self, source: Source) -> None:
         """Run a source's `main` until it finishes; see `supervision.py`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import time
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,11 @@ from .abc import Backoff, Connection, Lookup, ProcessorBase, Source, TriggerSour
 from .barrier import Committer, Stopping
 from .config import Configurable, Options, Seconds, nearest, option
 from .errors import BSPumpError, ConfigError
-from .failure import ATTEMPTS
 from .leaving import GRACE, end_with_main_thread
 from .metrics import PipelineMetrics
 from .pipeline import Pipeline
-from .store import AsyncStore, Commit, DeadLetter, Store, StoreError
+from .replay import replay_forever
+from .store import AsyncStore, Commit, Store, StoreError
 
 if TYPE_CHECKING:
     from .application import BSPumpApplication
@@ -43,7 +42,9 @@ class StoreSettings(Configurable):
 class PumpOptions(Options):
     """Options of the application."""
 
-    stop_timeout: Seconds = option(30.0, "seconds for the last barrier at a stop, before what is left is given up", gt=0)
+    stop_timeout: Seconds = option(
+        30.0, "seconds for the last barrier at a stop, before what is left is given up", gt=0
+    )
     replay_interval: Seconds = option(1.0, "seconds between two looks for dead letters to be tried again", gt=0)
 
 
@@ -74,8 +75,8 @@ class PumpService(asab.Service):
         """True: forget all positions and snapshots at the start."""
         self._background: set[asyncio.Task[Any]] = set()
         self._starting: asyncio.Task[None] | None = None
-        self._running = self._started = self._ending = self._gave_up = False
-        self._replaying: set[int] = set()
+        self._running = self._started = self._ending = self._stopping = self._gave_up = False
+        self._own_stops = 0
         self._force = asyncio.Event()
         app.PubSub.subscribe("Application.run!", self._on_run)
         app.PubSub.subscribe("Application.stop!", self._on_stop_signal)
@@ -209,7 +210,7 @@ class PumpService(asab.Service):
                     await lookup.update()
             self._running = True
             await self._start_pipelines(list(self.Pipelines.values()))
-            self.start_background(self._replay_forever(), "replay of dead letters")
+            self.start_background(replay_forever(self), "replay of dead letters")
         except (BSPumpError, OSError) as error:
             L.error("cannot start: %s", error)
             self.App.stop(2)
@@ -284,11 +285,9 @@ class PumpService(asab.Service):
             self._ending = True  # each pipeline says when it has ended; a second stop would force the first
             self.start_background(self._finish_run(), "end of the run")
         elif once and all(source.finished for source in once) and all(p.ended for p in active if p.is_exhausted()):
-            self._ending = True
-            self.App.stop()  # the contract: RunOnce ends the application, whatever else is running
+            self._end()  # the contract: RunOnce ends the application, whatever else is running
         elif all(p.ended or (p.is_error() and p.is_finite()) for p in active):
-            self._ending = True
-            self.App.stop(1)
+            self._end(1)
 
     async def _finish_run(self) -> None:
         backoff = Backoff(0.5, 15.0)
@@ -300,10 +299,18 @@ class PumpService(asab.Service):
             except StoreError as error:  # everything is delivered; only that the run is over is not noted yet
                 L.log(logging.DEBUG if backoff.failures else logging.WARNING, "%s; trying again", error)
                 await asyncio.sleep(backoff.next())
-        self.App.stop()
+        self._end()
+
+    def _end(self, code: int | None = None) -> None:
+        """Stop the application, unless somebody has stopped it already: the second stop that people ask for forces the end."""
+        self._ending = True
+        if not self._stopping:
+            self._own_stops = 1
+            self.App.stop(code)
 
     def _on_stop_signal(self, _message_type: str, count: int = 1) -> None:
-        if count > 1:
+        self._ending = self._stopping = True  # an end of our own from now on would count as the second signal
+        if count > 1 + self._own_stops:
             self._force.set()
 
     async def finalize(self, app: asab.Application) -> None:
@@ -406,29 +413,6 @@ class PumpService(asab.Service):
         for pipeline in self.Pipelines.values():
             pipeline.failures.log_repeats()
 
-    async def _replay_forever(self) -> None:
-        while True:
-            due = await self.store.call(Store.due_dead_letters, time.time())
-            self._replaying.intersection_update(letter.id for letter in due)
-            for letter in due:
-                if letter.id not in self._replaying:
-                    self._replaying.add(letter.id)
-                    await self._replay(letter)
-            await asyncio.sleep(self.settings.options.replay_interval)
-
-    async def _replay(self, letter: DeadLetter) -> None:
-        pipeline = self.Pipelines.get(letter.pipeline)
-        place = pipeline.place_of(letter.processor) if pipeline is not None else None
-        if pipeline is None or place is None:
-            L.warning(
-                "dead letter %d cannot be replayed: there is no %s.%s", letter.id, letter.pipeline, letter.processor
-            )
-            return
-        await pipeline.ready()
-        pipeline.counters.events_in += 1
-        pipeline.push(place[0], {**letter.context, ATTEMPTS: letter.attempts}, letter.event, start=place[1])
-        pipeline.committer.replayed(letter.id)
-
 
 def _runs_once(source: Source) -> bool:
     return isinstance(source, TriggerSource) and bool(source.Triggers) and all(t.exhausted for t in source.Triggers)
@@ -439,6 +423,7 @@ def _named(kind: str, names: dict[str, Any], name: str) -> Any:
         return names[name]
     except KeyError:
         raise KeyError(f"Cannot find {kind} id '{name}' ({nearest(name, names) or 'there is none'})") from None
+
 
 BSPumpService = PumpService
 """The name of the contract's later release."""

@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+pytest_plugins = ["tests.servers"]
+
 
 @pytest.fixture(scope="session")
 def require_services() -> bool:

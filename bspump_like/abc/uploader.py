@@ -45,22 +45,25 @@ class Uploader(Generic[Batch]):
         self._paused = paused
         self._queue: deque[Batch] = deque()
         self._work = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._given = self._done = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._throttled = False
         self._task: asyncio.Task[None] | None = None
 
     def put(self, batch: Batch) -> None:
         """Queue a batch."""
         self._queue.append(batch)
-        self._idle.clear()
+        self._given += 1
         self._work.set()
         if len(self._queue) >= self._limit and not self._throttled:
             self._throttle(True)
 
     async def drained(self) -> None:
-        """Wait until nothing is queued or under way."""
-        await self._idle.wait()
+        """Wait until every batch put before this call is sent; what is put meanwhile is not waited for."""
+        if self._done < self._given:
+            sent = asyncio.get_running_loop().create_future()
+            self._waiting.append((self._given, sent))
+            await sent
 
     def start(self, prepare: Callable[[], Awaitable[None]] | None = None) -> None:
         """Begin to send, after `prepare` has succeeded."""
@@ -77,15 +80,21 @@ class Uploader(Generic[Batch]):
             try:
                 await prepare()
                 prepare = None
+                self._backoff.reset()
+                self._sink.Pipeline.report_available(self._sink)
             except ConnectionLost as error:
                 await self._wait_after(error)
         while True:
             while self._queue:
                 await self._send(self._queue[0])
                 self._queue.popleft()
+                self._done += 1
+                while self._waiting and self._waiting[0][0] <= self._done:
+                    _, sent = self._waiting.popleft()
+                    if not sent.done():  # a barrier that was given up
+                        sent.set_result(None)
                 if self._throttled and len(self._queue) <= self._limit // 2:
                     self._throttle(False)
-            self._idle.set()
             self._work.clear()
             await self._work.wait()
 

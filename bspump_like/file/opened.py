@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from ..errors import BSPumpError
+from ..errors import BSPumpError, ProcessingError
 from .codec import InputStream
 from .scan import FAILED, LOCKED, PROCESSED, Found
 
@@ -62,6 +62,19 @@ class OpenedFile:
         if value.get("inode") != self.inode or self.size < value.get("size", 0):
             return False
         return self._begins_with(*value.get("head", (0, 0)))
+
+    def check_whole(self) -> None:
+        """See that the file has not been truncated while it was read.
+
+        Raises:
+            ProcessingError: It has, so its end was never seen.
+        """
+        size, reached = os.fstat(self.raw.fileno()).st_size, self.raw.tell()
+        if size < reached:
+            raise ProcessingError(
+                f"it shrank to {size} bytes while it was read up to byte {reached}",
+                hint="write the whole file under another name, then rename it; set 'follow' for files that are rotated",
+            )
 
     def has_same_head(self) -> bool:
         """Tell whether the first bytes are still what they were."""

@@ -214,7 +214,7 @@ class Output:
             if self._good == 0:
                 data = self._header() + data
             self._write_durably(data)
-            if os.fstat(self._file).st_nlink == 0:
+            if os.fstat(self._file).st_nlink == 0 and self._is_lost():
                 continue  # deleted while it was written: these lines go into the next file
             self._written += count
             del lines[:count]

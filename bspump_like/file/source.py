@@ -292,6 +292,7 @@ class FileABCSource(TriggerSource):
                     offset, line = stream.offset, stream.line
                 if member is not None and member != members[-1]:
                     offset = line = 0
+            opened.check_whole()
         except _UNREADABLE as error:
             opened.failed = str(error) or repr(error)
             self.App.set_exit_code(1)  # the run goes on; whoever started it must learn that not all was read

@@ -89,11 +89,17 @@ def run_pump(
                 failures.append(error)
                 app.stop()
 
+        tasks: list[asyncio.Task[None]] = []
+
+        def start_beside(_message_type: str) -> None:
+            if during is not None:
+                tasks.append(app.Loop.create_task(beside()))
+
         async def stop_beside(_message_type: str) -> None:
-            if task is not None:
+            for task in tasks:
                 task.cancel()
 
-        task = app.Loop.create_task(beside()) if during is not None else None
+        app.PubSub.subscribe("Application.run!", start_beside)  # earlier, a stop would go unheard
         app.PubSub.subscribe("Application.exit!", stop_beside)  # while the loop runs: it sees the cancellation
         app.run()
         deadline.cancel()

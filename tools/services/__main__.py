@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from .catalogue import select, servers
 from .errors import ServiceUnavailable, StartFailed
+from .lease import in_use
 from .server import Server
 
 
@@ -53,14 +54,23 @@ def up(chosen: Sequence[Server]) -> int:
 
 
 def down(chosen: Sequence[Server]) -> int:
-    """Stop them and forget their data; what is installed stays."""
+    """Stop them and forget their data; what is installed stays. Return 1 if a test run uses one: that is left to it."""
+    failures = 0
     for server in chosen:
         if not server.directory.exists():
             continue
+        if in_use(server):
+            # The run stops it when it ends, now that nobody else wants it.
+            server.keep(False)
+            print(f"{server.name} is in use by a test run, which will stop it", file=sys.stderr)
+            failures += 1
+            continue
         with server.locked():
+            if server.alive:
+                print(f"{server.name:16} stops")
             server.stop()
             server.discard()
-    return 0
+    return 1 if failures else 0
 
 
 def status(chosen: Sequence[Server]) -> int:

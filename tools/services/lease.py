@@ -9,6 +9,20 @@ from typing import TextIO
 from .server import Server
 
 
+def in_use(server: Server) -> bool:
+    """Tell whether a test run uses the server now."""
+    try:
+        users = (server.directory / "users").open()
+    except FileNotFoundError:
+        return False
+    with users:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 class Lease:
     """The use of one server by one test run; a context manager.
 

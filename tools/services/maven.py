@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -28,15 +29,17 @@ def fetch(name: str, artifacts: Sequence[Artifact], directory: Path) -> Path:
     stamp.unlink(missing_ok=True)
     shutil.rmtree(lib, ignore_errors=True)
     (directory / "pom.xml").write_text(_pom(name, artifacts))
-    command = ["mvn", "--quiet", "--batch-mode", "--file", str(directory / "pom.xml"), "dependency:copy-dependencies"]
-    command += [f"-DoutputDirectory={lib}", "-DincludeScope=runtime"]
+    # --update-snapshots makes it ask again for what was not found, or not reachable, last time.
+    command = ["mvn", "--quiet", "--batch-mode", "--update-snapshots", "--file", str(directory / "pom.xml")]
+    command += ["dependency:copy-dependencies", f"-DoutputDirectory={lib}", "-DincludeScope=runtime"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     except FileNotFoundError:
         raise ServiceUnavailable(name, "mvn", "no such program (install Maven)") from None
     if done.returncode:
-        errors = [line.removeprefix("[ERROR] ") for line in done.stdout.splitlines() if line.startswith("[ERROR] ")]
-        raise ServiceUnavailable(name, "mvn dependency:copy-dependencies", (errors or [done.stderr.strip()])[0])
+        plain = re.sub(r"\x1b\[[\d;]*m", "", done.stdout + done.stderr)  # it colours even what goes to a pipe
+        errors = re.findall(r"(?m)^\[ERROR\] (.+?)(?: -> \[Help 1\])?$", plain)
+        raise ServiceUnavailable(name, "mvn dependency:copy-dependencies", (errors or [plain.strip()])[0])
     stamp.write_text(wanted)
     return lib
 

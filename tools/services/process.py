@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 # What this process started: it must be waited for, or it stays a zombie that looks alive.
@@ -39,6 +39,19 @@ def is_free(port: int) -> bool:
             probe.bind(("127.0.0.1", port))
         except OSError:
             return False
+    return True
+
+
+def become_free(ports: Iterable[int], patience: float) -> bool:
+    """Wait until all are free, `patience` seconds at most; tell whether they are.
+
+    The kernel closes the sockets of a killed process a moment after the process looks dead.
+    """
+    deadline = time.monotonic() + patience
+    while not all(is_free(port) for port in ports):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
     return True
 
 

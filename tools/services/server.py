@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from .errors import StartFailed
-from .process import end, exclusive, free_ports, is_alive, is_free, spawn
+from .process import become_free, end, exclusive, free_ports, is_alive, spawn
 
 START_TIMEOUT = 120.0  # seconds; a cold JVM on two busy cores
 STOP_TIMEOUT = 20.0
+PORT_PATIENCE = 5.0
 
 
 class Server(ABC):
@@ -125,7 +126,7 @@ class Server(ABC):
         """Take the ports of last time if they are free, else others; the server must not run."""
         self.directory.mkdir(parents=True, exist_ok=True)
         ports: dict[str, int] = self.record.get("ports", {})
-        if set(ports) != set(self.ports) or not all(is_free(port) for port in ports.values()):
+        if set(ports) != set(self.ports) or not become_free(ports.values(), PORT_PATIENCE):
             ports = dict(zip(self.ports, free_ports(len(self.ports)), strict=True))
         main = ports[self.ports[0]]
         self._write(host="127.0.0.1", port=main, ports=ports, url=f"http://127.0.0.1:{main}", ready=False, pid=0)
