@@ -126,6 +126,13 @@ class Committer:
         if self._task is None and self._absorbed_by is None:
             pipeline = self.pipelines[0]
             self._task = pipeline.Loop.create_task(self._run(), name=f"committer of {pipeline.Id}")
+            self._task.add_done_callback(self._on_loop_ended)
+
+    def _on_loop_ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:  # a defect of ours: never commit no more in silence
+            L.error("the committer of %s has ended", self.pipelines[0].Id, exc_info=error)
+            self.pipelines[0].set_error(None, None, error)
 
     async def finish(self) -> None:
         """Stop the loop and complete a last barrier; wait for sinks that cannot take events now.

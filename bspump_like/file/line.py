@@ -231,8 +231,10 @@ class FileLineSink(AppendingSink):
 
     def process(self, context: Context, event: Event) -> None:
         """Take one line."""
-        if event.__class__ is not bytes or event[-1:] != b"\n":
+        if event.__class__ is not bytes:
             event = self.encode(event)
+        elif event[-1:] != b"\n":
+            event += b"\n"
         output = self.output
         if output is None:
             output = self.output_for(context, event)
