@@ -8,7 +8,7 @@ from typing import Any
 
 import msgpack
 
-_TUPLE, _SET, _DATETIME, _DATE, _DECIMAL, _INTEGER = range(1, 7)
+_TUPLE, _SET, _DATETIME, _DATE, _DECIMAL, _INTEGER, _FROZENSET = range(1, 8)
 
 
 class Unencodable(TypeError):
@@ -39,8 +39,8 @@ def _mark(value: Any) -> Any:
     kind = type(value)
     if kind is tuple:
         return msgpack.ExtType(_TUPLE, encode(list(value)))
-    if kind in (set, frozenset):
-        return msgpack.ExtType(_SET, encode(list(value)))
+    if kind in (set, frozenset):  # a frozen one may be the key of a dict
+        return msgpack.ExtType(_SET if kind is set else _FROZENSET, encode(list(value)))
     if kind is datetime.datetime:
         return msgpack.ExtType(_DATETIME, value.isoformat().encode())
     if kind is datetime.date:
@@ -59,8 +59,8 @@ def _mark(value: Any) -> Any:
 def _unmark(kind: int, data: bytes) -> Any:
     if kind == _TUPLE:
         return tuple(decode(data))
-    if kind == _SET:
-        return set(decode(data))
+    if kind in (_SET, _FROZENSET):
+        return set(decode(data)) if kind == _SET else frozenset(decode(data))
     text = data.decode()
     if kind == _DATETIME:
         return datetime.datetime.fromisoformat(text)

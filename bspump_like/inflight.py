@@ -17,7 +17,7 @@ from .errors import ProcessingError
 from .settlement import hold, note, release
 
 if TYPE_CHECKING:
-    from .pipeline import Pipeline
+    from .work import Work
 
 
 class Tasks:
@@ -28,7 +28,7 @@ class Tasks:
         depth: Their depth; -1 for tasks of user code whose depth is unknown.
     """
 
-    def __init__(self, pipeline: Pipeline, depth: int) -> None:
+    def __init__(self, pipeline: Work, depth: int) -> None:
         """Begin with none."""
         self._pipeline = pipeline
         self._depth = depth
@@ -108,7 +108,7 @@ class AsyncStage:
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        pipeline: Work,
         processor: Processor,
         leave: Callable[[Context, Event], None],
         failed: Callable[[Context, Event, BaseException], None],

@@ -8,10 +8,9 @@ durability is `barrier.py`'s.
 from __future__ import annotations
 
 import asyncio
-import collections
 import inspect
 import operator
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import asab
@@ -22,13 +21,13 @@ from .chain import Depth
 from .config import Configurable, Options, Seconds, option
 from .errors import ConfigError, ProcessingError
 from .failure import Failures
-from .inflight import AsyncStage, Tasks, is_asynchronous
+from .inflight import AsyncStage, is_asynchronous
 from .leaving import GRACE
 from .metrics import Counters, PipelineMetrics, Profile
-from .readiness import PipelineLogger, Readiness
-from .settlement import KEY, Tracker, note, tracker_of
-from .structure import Structure
+from .readiness import PipelineLogger
+from .settlement import KEY, Settling, note, tracker_of
 from .supervision import supervise
+from .work import Work
 
 if TYPE_CHECKING:
     from .application import BSPumpApplication
@@ -63,7 +62,7 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
-class Pipeline(Structure, Readiness, Configurable):
+class Pipeline(Work, Configurable):
     """A chain of sources, processors, generators and a sink.
 
     Subclass it and call `self.build(...)` in the constructor, or make one and call `build` from outside.
@@ -82,8 +81,7 @@ class Pipeline(Structure, Readiness, Configurable):
         """
         self.Id = id or type(self).__name__
         Configurable.__init__(self, f"pipeline:{self.Id}", config, where=f"pipeline {self.Id}")
-        Structure.__init__(self)
-        Readiness.__init__(self)
+        Work.__init__(self)
         self.App = app
         self.Loop = app.Loop
         self.PubSub = asab.PubSub(app)
@@ -101,11 +99,8 @@ class Pipeline(Structure, Readiness, Configurable):
         self.handles_errors = type(self).handle_error is not Pipeline.handle_error
         self.catches_errors = type(self).catch_error is not Pipeline.catch_error
         self._depths: list[Depth] = []
-        self._stages: dict[int, AsyncStage] = {}
-        self._tasks: dict[int, Tasks] = {-1: Tasks(self, -1)}
-        self._retries: dict[int, Tasks] = {}
         self._calls = 0
-        self._settled: collections.deque[tuple[Source, Tracker]] = collections.deque()
+        self._settling = Settling(self)
         self._until_sample = self.options.profile_every or -1
 
     # Making ready
@@ -125,8 +120,7 @@ class Pipeline(Structure, Readiness, Configurable):
                 assert isinstance(last, Processor)
                 self._stages[number] = self._stage(last, number)
                 end = self._stages[number].submit
-            self._tasks.setdefault(number, Tasks(self, number))
-            self._retries.setdefault(number, Tasks(self, number))
+            self.add_depth(number)
             self._depths.append(Depth(processors, number, end, self._reporter(number), self.profile))
 
     def _stage(self, processor: Processor, depth: int) -> AsyncStage:
@@ -188,7 +182,7 @@ class Pipeline(Structure, Readiness, Configurable):
         if not self.has_room():
             await self.room()
         if source.settles:
-            contexts = self._tracked(source, events, contexts)
+            contexts = self._settling.track(source, events, contexts)
         try:
             taken = self.process_batch(events if len(events) <= _CHUNK else events[:_CHUNK], contexts)
             if taken < len(events):
@@ -314,95 +308,7 @@ class Pipeline(Structure, Readiness, Configurable):
         else:
             self.push(depth + 1, context, result)
 
-    def _tracked(
-        self, source: Source, events: Sequence[Event], contexts: Sequence[Context] | None
-    ) -> Sequence[Context]:
-        contexts = [{} for _ in events] if contexts is None else contexts
-
-        def settled(tracker: Tracker) -> None:
-            del tracker.context[KEY]  # the tracker knows its context: without this only the garbage collector frees them
-            self._settled.append((source, tracker))
-            if len(self._settled) == 1:
-                self._tasks[-1].start(self._tell_settled(), None, None, None)
-
-        for context in contexts:
-            context[KEY] = Tracker(context, settled)
-        return contexts
-
-    async def _tell_settled(self) -> None:
-        """Tell the sources how their events have ended: one task for all that end meanwhile."""
-        while self._settled:
-            source, tracker = self._settled[0]
-            try:
-                await source.settle(tracker.context, tracker.outcome, tracker.result, tracker.error)
-            except Exception as error:  # a defect of the source: the pipeline halts, the others are told all the same
-                self.set_error(tracker.context, None, error)
-            self._settled.popleft()
-
-    # Work beside the event path
-
-    def ensure_future(self, coro: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run a coroutine as a task of the pipeline: barriers wait for it, and its exception becomes an error of the pipeline.
-
-        More than `async_concurency_limit` of them throttle the sources.
-        """
-        return self.start_task(coro, -1, None, None, None)
-
-    def start_task(
-        self, coro: Coroutine[Any, Any, Any], depth: int, context: Context | None, event: Event,
-        processor: ProcessorBase | None,
-    ) -> asyncio.Task[Any]:  # fmt: skip
-        """Run a coroutine on behalf of an event at a depth; the event fails if the coroutine does."""
-        return self._start_in(self._tasks[depth], coro, context, event, processor)
-
-    def start_retry(
-        self, coro: Coroutine[Any, Any, Any], depth: int, context: Context, event: Event, processor: ProcessorBase
-    ) -> None:
-        """Run a coroutine that tries an event again: barriers wait for it after all other work of the depth."""
-        self._start_in(self._retries[depth], coro, context, event, processor)
-
-    def _start_in(
-        self, tasks: Tasks, coro: Coroutine[Any, Any, Any], context: Context | None, event: Event,
-        processor: ProcessorBase | None,
-    ) -> asyncio.Task[Any]:  # fmt: skip
-        task = tasks.start(coro, context, event, processor)
-        if self._task_count() == self.options.async_concurency_limit:
-            self.throttle(self._tasks[-1])
-        return task
-
-    def _task_count(self) -> int:
-        return sum(map(len, self._tasks.values())) + sum(map(len, self._retries.values()))
-
-    def start_service(self, coro: Coroutine[Any, Any, None], part: ProcessorBase) -> asyncio.Task[None]:
-        """Run a coroutine that serves a part as long as it lives, beside the events; the part stops it.
-
-        No barrier waits for it. If it raises, the pipeline halts: a part without its service would keep events for ever.
-        """
-        task = self.Loop.create_task(coro, name=f"service of {part.locate_address()}")
-
-        def done(task: asyncio.Task[None]) -> None:
-            error = None if task.cancelled() else task.exception()
-            if error is not None:
-                self.set_error(None, None, error)
-
-        task.add_done_callback(done)
-        return task
-
-    def task_failed(
-        self, depth: int, processor: ProcessorBase | None, error: BaseException, context: Context | None, event: Event
-    ) -> None:
-        """Take a task that raised."""
-        if processor is None:
-            self.set_error(context, event, error)
-            return
-        index = self.index_at(depth, processor)
-        self.failures.failed(depth, index, error, {} if context is None else context, (None,) * index + (event,))
-
-    def on_task_done(self) -> None:
-        """Let the sources go on when there are few enough tasks."""
-        tasks = self._tasks[-1]
-        if tasks in self._throttles and self._task_count() < self.options.async_concurency_limit:
-            self.throttle(tasks, False)
+    # Errors
 
     def route_error(
         self, address: str, processor: ProcessorBase, error: BaseException, context: Context, event: Event
@@ -412,42 +318,6 @@ class Pipeline(Structure, Readiness, Configurable):
         self.App.pump_service.connect(self, source.Pipeline)
         described = {"type": type(error).__name__, "message": str(error), "processor": processor.locate_address()}
         source.accept({**context, "error": described}, event)
-
-    # Errors
-
-    def set_error(self, context: Context | None, event: Event, exc: BaseException | None) -> None:
-        """Halt the pipeline with an error, or clear it with `set_error(None, None, None)`.
-
-        Clearing runs the halted events again, from the processor where they failed, and starts the sources that have died.
-        """
-        if exc is None:
-            self._clear_error()
-            return
-        if self._error is not None:
-            return
-        self._error = (context, event, exc)
-        self._sound.clear()
-        self.L.error(
-            "pipeline %s halted: %s; mend it, then clear the error or restart: the event will be tried again",
-            self.Id, exc if str(exc) else repr(exc), exc_info=None if isinstance(exc, ProcessingError) else exc,
-        )  # fmt: skip
-        self._update_ready()
-        self.PubSub.publish("bspump.pipeline.error!", pipeline=self)
-        self.App.pump_service.on_pipeline_error(self)
-
-    def _clear_error(self) -> None:
-        if self._error is None:
-            return
-        self._error = None
-        self._sound.set()
-        self.failures.resume()
-        self.wake_waiters()
-        self._update_ready()
-        self.PubSub.publish("bspump.pipeline.clear_error!", pipeline=self)
-        if self._started and self._error is None:
-            for source in self.Sources:
-                if not source.finished:
-                    source.restart(self.Loop)
 
     def reject(self, processor: ProcessorBase, context: Context, event: Event, error: BaseException) -> None:
         """Take back an event that a sink was handed earlier and now knows can never be delivered; see `Failures.reject`."""
@@ -471,27 +341,6 @@ class Pipeline(Structure, Readiness, Configurable):
         for source in self.Sources:
             if source.passive:
                 await source.drained()
-
-    async def drain(self, depth: int) -> None:
-        """Wait for the work of a depth that is under way now; -1: only for tasks of no known depth."""
-        await self._tasks[-1].drained()
-        if depth < 0:
-            return
-        await self._tasks[depth].drained()
-        await self._drain_stage(depth)
-        for _ in self.Processors[depth]:  # what is tried again may fail once more, at every processor behind
-            if not self._retries[depth]:
-                return
-            await self._retries[depth].drained()
-            await self._drain_stage(depth)
-
-    async def _drain_stage(self, depth: int) -> None:
-        if depth in self._stages:
-            await self._stages[depth].drained()
-
-    def is_retrying(self) -> bool:
-        """Tell whether an event is being tried again: parts behind it have not seen it yet."""
-        return any(self._retries.values())
 
     def is_exhausted(self) -> bool:
         """Tell whether no more input can come: every source has finished, and so has every pipeline that feeds this one."""
@@ -538,17 +387,13 @@ class Pipeline(Structure, Readiness, Configurable):
 
     async def close(self) -> None:
         """Give up what is still under way; called after the last barrier. Its events settle as failed."""
-        for tasks in (*self._tasks.values(), *self._retries.values()):
-            await tasks.cancel()
-        for stage in self._stages.values():
-            await stage.cancel()
-            stage.close()
+        await self.give_up()
         self.failures.abandon()
         try:
             async with asyncio.timeout(GRACE):
-                await self._tasks[-1].drained()  # what is settled only now
+                await self.drain(-1)  # what is settled only now
         except TimeoutError:
-            await self._tasks[-1].cancel()
+            await self.give_up()
 
     async def supervise(self, source: Source) -> None:
         """Run a source's `main` until it finishes; see `supervision.py`."""

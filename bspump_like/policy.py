@@ -135,12 +135,15 @@ class ErrorScope:
         """Return the first and the last index of the range among the processor ids of a pipeline.
 
         Raises:
-            ConfigError: An id is not among them.
+            ConfigError: An id is not among them, or the last comes before the first.
         """
         for name in (self.first, self.last):
             if name and name not in ids:
                 raise ConfigError(f"an error scope names the processor '{name}'", hint=nearest(name, ids))
-        return ids.index(self.first) if self.first else 0, ids.index(self.last) if self.last else len(ids) - 1
+        first, last = ids.index(self.first) if self.first else 0, ids.index(self.last) if self.last else len(ids) - 1
+        if first > last:
+            raise ConfigError(f"an error scope ends with '{ids[last]}', which comes before '{ids[first]}'")
+        return first, last
 
     def takes(self, error: BaseException) -> bool:
         """Tell whether the scope is for this error."""

@@ -11,10 +11,12 @@ import asab
 
 from .abc import Context, Event, ProcessorBase, Source
 from .barrier import Committer, Stopping
+from .errors import ProcessingError
 from .metrics import PipelineMetrics
 
 if TYPE_CHECKING:
     from .application import BSPumpApplication
+    from .failure import Failures
 
 _READIES_PER_YIELD = 10_000  # the contract: `ready()` gives the loop a turn once in so many calls
 
@@ -28,6 +30,9 @@ class Readiness:
     PubSub: asab.PubSub
     committer: Committer
     metrics: PipelineMetrics | None
+    failures: Failures
+    L: PipelineLogger
+    Sources: list[Source]
     ended: bool
 
     def __init__(self) -> None:
@@ -151,6 +156,40 @@ class Readiness:
     def is_healthy(self) -> bool:
         """Tell whether no event is halted."""
         return self._error is None
+
+    def set_error(self, context: Context | None, event: Event, exc: BaseException | None) -> None:
+        """Halt the pipeline with an error, or clear it with `set_error(None, None, None)`.
+
+        Clearing runs the halted events again, from the processor where they failed, and starts the sources that have died.
+        """
+        if exc is None:
+            self._clear_error()
+            return
+        if self._error is not None:
+            return
+        self._error = (context, event, exc)
+        self._sound.clear()
+        self.L.error(
+            "pipeline %s halted: %s; mend it, then clear the error or restart: the event will be tried again",
+            self.Id, exc if str(exc) else repr(exc), exc_info=None if isinstance(exc, ProcessingError) else exc,
+        )  # fmt: skip
+        self._update_ready()
+        self.PubSub.publish("bspump.pipeline.error!", pipeline=self)
+        self.App.pump_service.on_pipeline_error(self)
+
+    def _clear_error(self) -> None:
+        if self._error is None:
+            return
+        self._error = None
+        self._sound.set()
+        self.failures.resume()
+        self.wake_waiters()
+        self._update_ready()
+        self.PubSub.publish("bspump.pipeline.clear_error!", pipeline=self)
+        if self._started and self._error is None:
+            for source in self.Sources:
+                if not source.finished:
+                    source.restart(self.Loop)
 
     async def healthy(self) -> None:
         """Wait until no event is halted; a barrier must not pass one.

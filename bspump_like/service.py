@@ -17,6 +17,7 @@ from .errors import BSPumpError, ConfigError
 from .leaving import GRACE, end_with_main_thread
 from .metrics import PipelineMetrics
 from .pipeline import Pipeline
+from .readiness import Readiness
 from .replay import replay_forever
 from .store import AsyncStore, Commit, Store, StoreError
 
@@ -271,7 +272,7 @@ class PumpService(asab.Service):
 
     # The end
 
-    def on_pipeline_error(self, pipeline: Pipeline) -> None:
+    def on_pipeline_error(self, pipeline: Readiness) -> None:
         """Take note of a pipeline that has halted."""
         self.App.Loop.call_soon(self._check_end)
 

@@ -7,9 +7,15 @@ Sources that do not ask have no tracker, and nothing is allocated for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from .abc.delivery import Context, Event, Outcome
+
+if TYPE_CHECKING:
+    from .abc import Source
+    from .pipeline import Pipeline
 
 KEY = "bspump.settlement"
 """Where the tracker stands in a context."""
@@ -86,3 +92,42 @@ def release(context: Context | None) -> None:
     tracker = tracker_of(context)
     if tracker is not None:
         tracker.release()
+
+
+class Settling:
+    """Tells the sources of one pipeline how their events have ended.
+
+    Args:
+        pipeline: Its tasks do the telling, so that barriers wait for it.
+    """
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        """Begin with nothing to tell."""
+        self._pipeline = pipeline
+        self._settled: deque[tuple[Source, Tracker]] = deque()
+
+    def track(self, source: Source, events: Sequence[Event], contexts: Sequence[Context] | None) -> Sequence[Context]:
+        """Return the contexts of events, each with a tracker that is held once; new ones when there are none."""
+        contexts = [{} for _ in events] if contexts is None else contexts
+
+        def settled(tracker: Tracker) -> None:
+            del tracker.context[
+                KEY
+            ]  # the tracker knows its context: without this only the garbage collector frees them
+            self._settled.append((source, tracker))
+            if len(self._settled) == 1:
+                self._pipeline.ensure_future(self._tell())
+
+        for context in contexts:
+            context[KEY] = Tracker(context, settled)
+        return contexts
+
+    async def _tell(self) -> None:
+        """Tell of all that end meanwhile: one task for a burst of events."""
+        while self._settled:
+            source, tracker = self._settled[0]
+            try:
+                await source.settle(tracker.context, tracker.outcome, tracker.result, tracker.error)
+            except Exception as error:  # a defect of the source: the pipeline halts, the others are told all the same
+                self._pipeline.set_error(tracker.context, None, error)
+            self._settled.popleft()

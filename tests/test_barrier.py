@@ -95,7 +95,14 @@ async def itself(event):
 
 
 @pytest.mark.parametrize(
-    "parts", [(), (step(passed),), (expand(itself),), (expand(itself), step(passed)), (step(passed), step(passed), expand(itself))]
+    "parts",
+    [
+        (),
+        (step(passed),),
+        (expand(itself),),
+        (expand(itself), step(passed)),
+        (step(passed), step(passed), expand(itself)),
+    ],
 )
 def test_positions_are_committed_only_when_everything_before_them_is_durable(parts):
     made = []
@@ -124,7 +131,7 @@ def test_a_flush_that_fails_blocks_and_resumes_without_loss_or_repetition():
     made, states, throttled = [], [], []
 
     async def during(app):
-        [(pipeline, sink)] = made
+        [(pipeline, _)] = made
         await until(lambda: pipeline.state().startswith("blocked"))
         states.append(pipeline.state())
         throttled.append(not pipeline.is_ready())
@@ -280,7 +287,13 @@ def summed(parts_before, path, *, failing=None, upstream=False, config=None, ite
     pipelines = [("P", events(range(items), 3, Paced), *parts_before, made, collect(), config or {})]
     if upstream:
         pipelines = [
-            ("P", events(range(items), 3, Paced), *parts_before, lambda a, p: InternalSink(a, p, config={"target": "D"}), config or {}),
+            (
+                "P",
+                events(range(items), 3, Paced),
+                *parts_before,
+                lambda a, p: InternalSink(a, p, config={"target": "D"}),
+                config or {},
+            ),
             ("D", InternalSource, step(passed), made, collect()),
         ]
 
@@ -372,7 +385,9 @@ def test_a_clean_stop_repeats_and_loses_nothing(parts, path):
 
     for count in (40, 150, 300):
         app = run(
-            ("P", events(items, 7, Endless, "S"), *parts, collect(out)), store=path, during=lambda app, n=count: stop_after(app, n)
+            ("P", events(items, 7, Endless, "S"), *parts, collect(out)),
+            store=path,
+            during=lambda app, n=count: stop_after(app, n),
         )
         assert app.ExitCode == 0
     run(("P", events(items, 7, Patient, "S"), *parts, collect(out)), store=path)
@@ -418,7 +433,11 @@ def test_a_stop_gives_up_when_its_time_is_over_and_the_events_are_read_again(pat
 
 def linked(app, *, downstream=(), sink=None, items=range(100), source=Patient, config=None, batch_size=10):
     upstream = add(
-        app, "U", events(items, batch_size, source), lambda a, p: InternalSink(a, p, config={"target": "D"}), config=config
+        app,
+        "U",
+        events(items, batch_size, source),
+        lambda a, p: InternalSink(a, p, config={"target": "D"}),
+        config=config,
     )
     down = add(app, "D", InternalSource, *downstream, sink)
     return upstream, down
@@ -432,7 +451,9 @@ def test_a_barrier_passes_through_linked_pipelines():
         return sinks[0]
 
     def build(app):
-        upstream, _ = linked(app, downstream=(step(later), expand(later_itself)), sink=sink, source=Watched, batch_size=3)
+        upstream, _ = linked(
+            app, downstream=(step(later), expand(later_itself)), sink=sink, source=Watched, batch_size=3
+        )
         upstream.Sources[0].sink = sinks[0]
 
     run_pump(build)
@@ -615,7 +636,8 @@ def test_sources_wait_when_too_much_is_not_durable_yet():
         sink.open.set()
 
     run_pump(
-        lambda app: made.append(watched(app, range(1000), batch_size=10, closed=True, config={"max_in_flight": 100})), during=during
+        lambda app: made.append(watched(app, range(1000), batch_size=10, closed=True, config={"max_in_flight": 100})),
+        during=during,
     )
     assert max(most) == 100
     assert made[0][1].durable == list(range(1000))

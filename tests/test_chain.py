@@ -36,7 +36,10 @@ def depth(pipeline, *parts, end=None, failed=None):
 def test_events_go_through_one_after_the_other_each_with_its_own_context(pipeline):
     order = []
     one, (_, _, sink) = depth(
-        pipeline, step(lambda e: order.append(("a", e)) or e + 1), step(lambda e: order.append(("b", e)) or e * 10), CollectSink
+        pipeline,
+        step(lambda e: order.append(("a", e)) or e + 1),
+        step(lambda e: order.append(("b", e)) or e * 10),
+        CollectSink,
     )
     assert one.run_events([1, 2]) == 0
     assert sink.events == [20, 30]

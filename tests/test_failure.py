@@ -139,9 +139,7 @@ def test_stopping_amid_a_batch_that_halts_does_not_hang():
             raise ValueError(event)
         return event
 
-    app = run(
-        ("P", events(range(60_000), 60_000), step(failing), collect(out)), prepare=stopped.append, timeout=5
-    )
+    app = run(("P", events(range(60_000), 60_000), step(failing), collect(out)), prepare=stopped.append, timeout=5)
     assert app.ExitCode == 1
     assert out == list(range(50_000))
 
@@ -356,10 +354,19 @@ def test_the_innermost_scope_wins_and_types_select(path):
         return event
 
     config = scoped(
-        {"from": "A", "to": "C", "on_error": "drop"}, {"from": "B", "to": "B", "types": ["LookupError"], "on_error": "dead_letter"}
+        {"from": "A", "to": "C", "on_error": "drop"},
+        {"from": "B", "to": "B", "types": ["LookupError"], "on_error": "dead_letter"},
     )
     run(
-        ("P", events(range(4)), step(lambda e: e, id="A"), step(failing, id="B"), step(lambda e: e, id="C"), collect(out), config),
+        (
+            "P",
+            events(range(4)),
+            step(lambda e: e, id="A"),
+            step(failing, id="B"),
+            step(lambda e: e, id="C"),
+            collect(out),
+            config,
+        ),
         store=path,
     )
     assert out == [0, 3]
@@ -502,7 +509,12 @@ def test_a_wrong_policy_is_told_when_the_pipeline_is_prepared(config):
 def test_all_wrong_policies_are_told_at_once():
     with fresh_application() as app:
         pipeline = add(
-            app, "P", events([1]), step(str, on_error="dorp"), collect(on_error="stopp"), config={"on_error": "dead_leter"}
+            app,
+            "P",
+            events([1]),
+            step(str, on_error="dorp"),
+            collect(on_error="stopp"),
+            config={"on_error": "dead_leter"},
         )
         with pytest.raises(ConfigError) as raised:
             pipeline.prepare()

@@ -16,7 +16,10 @@ from bspump_like.testing import run_pump
 from tests.random_pumps import Model, SettlingSource, World, build, plans
 
 QUICK = settings(
-    max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 SOAK = settings(QUICK, max_examples=3000)
 
@@ -101,7 +104,10 @@ def survives_a_crash(plan, moment, path, copy):
     def die(now):
         nonlocal left
         if now == moment:
-            with contextlib.closing(sqlite3.connect(path)) as store, contextlib.closing(sqlite3.connect(copy)) as copied:
+            with (
+                contextlib.closing(sqlite3.connect(path)) as store,
+                contextlib.closing(sqlite3.connect(copy)) as copied,
+            ):
                 store.backup(copied)
             left = counted(first.durable)
 
@@ -115,7 +121,9 @@ def survives_a_crash(plan, moment, path, copy):
         assert set(found) <= set(events), "something was made up"
     assert not Counter(model.dead) - dead_letters(copy)
     for number, part in second.states.items():
-        assert sorted(part.seen) == sorted(model.state[number]), "state counts every event exactly once, whatever happened"
+        assert sorted(part.seen) == sorted(model.state[number]), (
+            "state counts every event exactly once, whatever happened"
+        )
 
 
 MOMENTS = st.integers(1, 120)
@@ -135,13 +143,13 @@ def test_what_came_in_is_accounted_for_and_no_barrier_passes_what_it_covers(plan
 
 
 @given(plans(), STOPS)
-@settings(QUICK, max_examples=80)
+@settings(QUICK, max_examples=25)
 def test_stops_lose_nothing_and_repeat_nothing(tmp_path_factory, plan, stops):
     resumes_after_stops(plan, stops, str(tmp_path_factory.mktemp("stop") / "store.db"))
 
 
 @given(plans(), MOMENTS)
-@settings(QUICK, max_examples=80)
+@settings(QUICK, max_examples=25)
 def test_a_crash_loses_nothing_and_state_stays_exact(tmp_path_factory, plan, moment):
     folder = tmp_path_factory.mktemp("crash")
     survives_a_crash(plan, moment, str(folder / "store.db"), str(folder / "copy.db"))

@@ -114,7 +114,9 @@ def test_the_outcome_of_every_kind_of_end(kind):
         return function(event)
 
     part = KINDS[kind](asynchronous if kind == "async" else function)
-    outcomes, ended = settled(["drop", "Drop", "reject", "fail", "pass"], part, collect([]), config={"on_error": "dead_letter"})
+    outcomes, ended = settled(
+        ["drop", "Drop", "reject", "fail", "pass"], part, collect([]), config={"on_error": "dead_letter"}
+    )
     assert outcomes == {
         "drop": (Outcome.DROPPED, None),
         "Drop": (Outcome.DROPPED, None),
@@ -122,7 +124,10 @@ def test_the_outcome_of_every_kind_of_end(kind):
         "fail": (Outcome.FAILED, None),
         "pass": (Outcome.PROCESSED, "pass!"),
     }
-    assert {event: str(error) for event, _, _, error in ended if error is not None} == {"reject": "bad input", "fail": "oh"}
+    assert {event: str(error) for event, _, _, error in ended if error is not None} == {
+        "reject": "bad input",
+        "fail": "oh",
+    }
 
 
 @pytest.mark.parametrize("generator", [expand(each), expand(list)], ids=["task", "inline"])
@@ -132,7 +137,9 @@ def test_an_event_that_became_several_ends_as_the_worst_of_them(generator):
             raise ValueError("x")
         return None if event == "-" else event
 
-    outcomes, _ = settled(["ab", "a-", "--", "", "ax", "x-"], generator, step(function), collect([]), config={"on_error": "drop"})
+    outcomes, _ = settled(
+        ["ab", "a-", "--", "", "ax", "x-"], generator, step(function), collect([]), config={"on_error": "drop"}
+    )
     assert {event: outcome for event, (outcome, _) in outcomes.items()} == {
         "ab": Outcome.PROCESSED, "a-": Outcome.PROCESSED, "--": Outcome.DROPPED, "": Outcome.DROPPED, "ax": Outcome.FAILED,
         "x-": Outcome.FAILED,
@@ -155,9 +162,8 @@ def test_a_deferred_event_settles_as_deferred():
 
 def test_a_routed_event_settles_as_failed_when_it_has_ended_there_too():
     taken = []
-    outcomes, _ = settled(
-        [1, 2], step(Failing(1)), collect([]), others=[("E", InternalSource, step(same), collect(taken))], config={"on_error": {"route": "E"}}
-    )
+    errors = ("E", InternalSource, step(same), collect(taken))
+    outcomes, _ = settled([1, 2], step(Failing(1)), collect([]), others=[errors], config={"on_error": {"route": "E"}})
     assert outcomes[1][0] is Outcome.FAILED
     assert taken == [1]
 
@@ -210,7 +216,9 @@ def test_work_given_up_at_a_stop_settles_as_failed_and_not_as_dropped(kind):
         app.stop()
 
     app = run(
-        ("P", events(range(4), 4, Asking), part, collect(out)), during=during, config={"bspump": {"stop_timeout": "0.05"}}
+        ("P", events(range(4), 4, Asking), part, collect(out)),
+        during=during,
+        config={"bspump": {"stop_timeout": "0.05"}},
     )
     assert app.ExitCode == 1
     ended = sorted((event, outcome) for event, outcome, *_ in app.pump_service.Pipelines["P"].Sources[0].ended)

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from bspump_like import ThreadedProcessor
+from bspump_like.inflight import is_asynchronous
+from tests.pumping import Failing, Patient, collect, events, expand, run, step, threaded, until
+
+
+async def uneven(event):
+    for _ in range(event * 7 % 11):
+        await asyncio.sleep(0)
+    return event
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 5, 100])
+def test_asynchronous_processors_keep_order_at_any_concurrency(concurrency):
+    out = []
+    run(("P", events(range(200), 20), step(uneven, concurrency=concurrency), collect(out)))
+    assert out == list(range(200))
+
+
+@pytest.mark.parametrize(("concurrency", "most"), [(1, 1), (4, 4), (100, 30)])
+def test_so_many_events_are_in_work_at_once_and_no_more(concurrency, most):
+    working, peak = set(), []
+
+    async def work(event):
+        working.add(event)
+        peak.append(len(working))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        working.remove(event)
+        return event
+
+    run(("P", events(range(30), 30), step(work, concurrency=concurrency), collect([])))
+    assert max(peak) == most
+
+
+def test_asynchronous_processors_follow_one_another_and_drop():
+    async def odd(event):
+        await asyncio.sleep(0)
+        return event if event % 2 else None
+
+    out = []
+    app = run(("P", events(range(50), 7), step(uneven), step(odd), step(lambda e: e + 100), step(uneven), collect(out)))
+    assert out == [n + 100 for n in range(50) if n % 2]
+    assert app.pump_service.Pipelines["P"].counters.dropped == 25
+
+
+def test_an_error_leaves_in_its_place_in_the_order():
+    async def fail(event):
+        await uneven(event)
+        if event % 10 == 3:
+            raise ValueError(event)
+        return event
+
+    out = []
+    run(("P", events(range(50), 50), step(fail), collect(out), {"on_error": "drop"}))
+    assert out == [n for n in range(50) if n % 10 != 3]
+
+
+def test_waiting_events_throttle_the_sources():
+    gate, entered = [], []
+
+    async def wait(event):
+        await gate[0].wait()
+        return event
+
+    async def during(app):
+        gate.append(asyncio.Event())
+        pipeline = app.pump_service.Pipelines["P"]
+        await until(pipeline.get_throttles)
+        entered.append(pipeline.counters.events_in)
+        gate[0].set()
+
+    out = []
+    run(("P", events(range(100), 1), step(wait, concurrency=4), collect(out)), during=during)
+    assert entered == [8]
+    assert out == list(range(100))
+
+
+# threads
+
+
+def test_threaded_processors_run_beside_the_loop_and_keep_order():
+    names = set()
+
+    def work(event):
+        names.add(threading.current_thread().name.rpartition("_")[0])
+        return event * 2
+
+    out = []
+    run(("P", events(range(100), 9), threaded(work, id="Worker"), collect(out)))
+    assert names == {"Worker"}
+    assert out == [n * 2 for n in range(100)]
+
+
+def test_so_many_threads_work_at_once_as_there_are():
+    """All of them must be inside at the same time, or the barrier breaks."""
+    together = threading.Barrier(4, timeout=5)
+
+    def meet(event):
+        together.wait()
+        return event
+
+    out = []
+    run(("P", events(range(12), 12), threaded(meet, concurrency=4), collect(out)))
+    assert out == list(range(12))
+
+
+def test_an_error_in_a_thread_is_an_error_of_the_event():
+    out = []
+    run(("P", events(range(10)), threaded(Failing(4)), collect(out), {"on_error": "drop"}))
+    assert out == [n for n in range(10) if n != 4]
+
+
+def test_a_retry_of_a_threaded_processor_runs_in_a_thread_too():
+    threads, times = [], []
+
+    def work(event):
+        if event == 4:
+            threads.append(threading.current_thread() is threading.main_thread())
+            times.append(event)
+            if len(times) == 1:
+                raise ValueError(event)
+        return event
+
+    out = []
+    run(("P", events(range(10)), threaded(work), collect(out), {"on_error": {"retry": {"backoff": 0.001}}}))
+    assert sorted(out) == list(range(10))
+    assert threads == [False, False]
+
+
+def test_threads_are_gone_when_the_pump_has_ended():
+    run(("P", events(range(10)), threaded(lambda e: e, id="Gone"), collect([])))
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("Gone")]
+    for thread in threads:
+        thread.join(5)
+    assert not [thread for thread in threads if thread.is_alive()]
+
+
+def test_what_makes_a_processor_asynchronous():
+    class Threads(ThreadedProcessor):
+        def process(self, context, event):
+            return event
+
+    app = run(
+        (
+            "P",
+            events([]),
+            step(uneven, id="A"),
+            step(str, id="B"),
+            threaded(str, id="C"),
+            expand(list, id="D"),
+            collect(),
+        )
+    )
+    assert [is_asynchronous(part) for part in app.pump_service.Pipelines["P"].iter_processors()] == [
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+# tasks of generators
+
+
+def test_tasks_of_generators_run_beside_each_other():
+    entered, gate = [], []
+
+    async def meet(event):
+        entered.append(event)
+        if len(entered) == 20:
+            gate[0].set()
+        await gate[0].wait()
+        yield event
+
+    out = []
+    run(("P", events(range(20), 20), expand(meet), collect(out)), prepare=lambda app: gate.append(asyncio.Event()))
+    assert sorted(out) == list(range(20))
+
+
+def test_a_barrier_waits_for_what_was_under_way_and_not_for_later_work():
+    """While the pump never comes to rest, positions are committed all the same."""
+
+    class Restless(Patient):
+        async def read(self):
+            if self.committed >= 50:
+                return await super().read()
+            self.events += range(3)
+            return await super().read()
+
+    async def through(event):
+        for _ in range(3):
+            await asyncio.sleep(0)
+        yield event
+
+    out = []
+    app = run(("P", events([], 3, Restless), expand(through), step(uneven), collect(out)))
+    assert app.pump_service.Pipelines["P"].Sources[0].committed == len(out)
