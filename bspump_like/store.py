@@ -292,8 +292,17 @@ class AsyncStore:
         self._store = await self._run(lambda: Store(path))
 
     async def call(self, method: Callable[..., _T], *args: Any) -> _T:
-        """Return what a method of `Store` returns: `await store.call(Store.positions, "P", "S")`."""
-        return await self._run(lambda: method(self._store, *args))
+        """Return what a method of `Store` returns: `await store.call(Store.positions, "P", "S")`.
+
+        Raises:
+            StoreError: The file cannot be read or written.
+        """
+        store = self._store
+        assert store is not None
+        try:
+            return await self._run(lambda: method(store, *args))
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot use the store {store.path}", detail=str(error), hint="is it whole, is there space?") from error
 
     async def close(self) -> None:
         """Close the file, after what was begun has ended."""
