@@ -328,7 +328,13 @@ class PumpBuilder:
         return built
 
     def _add(self, add: Callable[[Any], Any], part: Any, definition: Mapping[str, Any]) -> None:
-        self._construct(lambda: add(part), definition, "")
+        def added() -> None:
+            try:
+                add(part)
+            except RuntimeError as error:  # another definition has a part of this id
+                raise ConfigError(str(error), hint="give one of them another id") from None
+
+        self._construct(added, definition, "")
 
     def _path(self, definition: Mapping[str, Any]) -> KeyPath:
         return self._paths.get(id(definition), ())

@@ -134,7 +134,8 @@ def _read(file: str) -> str:
         with open(file, "rb") as stream:
             data = stream.read(MAX_SIZE + 1)
     except OSError as error:
-        hint = "relative paths start at the working directory" if not os.path.isabs(file) else ""
+        missing = isinstance(error, FileNotFoundError) and not os.path.isabs(file)
+        hint = "relative paths start at the working directory" if missing else ""
         raise ConfigError([Problem(f"cannot read the definition: {error.strerror}", file=file, hint=hint)]) from None
     if len(data) > MAX_SIZE:
         raise ConfigError([Problem(f"larger than {MAX_SIZE // 1024**2} MiB, which is no definition", file=file)])
@@ -212,7 +213,8 @@ def _compose(text: str, file: str) -> tuple[Any, Any]:
 def _yaml_problem(error: Any, file: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     said = " ".join(part for part in (error.context, error.problem) if part)
-    hint = "indent with spaces" if "'\\t'" in said else ""
+    # The C parser does not name the character: a tab, or one that YAML keeps for itself.
+    hint = "indent with spaces; quote text that begins with @, ` or %" if "cannot start any token" in said else ""
     return Problem(f"not YAML: {said}", file=file, line=mark.line + 1 if mark else 0, hint=hint)
 
 

@@ -39,9 +39,16 @@ def construct(
         except BSPumpError as error:
             raised = [Problem(str(error))]
         except Exception as error:  # a constructor is user code: what it raises is said, with its place, not traced
-            raised = [Problem(f"cannot be constructed: {said_where(error)}")]
+            raised = [Problem(f"cannot be constructed: {said_where(error)}", hint=_hint(error))]
     found = [_placed(problem, path, definition, section) for problem in (*options, *raised)]
     return (None if raised else built), found
+
+
+def _hint(error: Exception) -> str:
+    refused = (f"unexpected keyword argument '{name}'" for name in ("id", "config"))
+    if isinstance(error, TypeError) and any(text in str(error) for text in refused):
+        return "its __init__ must take id=None and config=None, and pass them to super().__init__"
+    return ""
 
 
 def _placed(problem: Problem, path: KeyPath, definition: Mapping[str, Any], section: str) -> Problem:

@@ -45,15 +45,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Do one of the actions; return 1 if there is no such dead letter."""
     from ..errors import ConfigError
-    from ..store import open_store
 
     if options.action != "list" and bool(options.ids) == options.all:
         raise ConfigError(f"say which to {options.action}", hint="one or more ID, or --all")
-    store = open_store(options.store or _configured(options.config))
+    store = _open(options.store or _configured(options.config))
     try:
         return _list(store, options) if options.action == "list" else _each(store, options)
     finally:
         store.close()
+
+
+def _open(path: str) -> Store:
+    """Open the store; when only workers have some of that name, name one of them."""
+    import os
+
+    from ..store import StoreError, open_store
+    from .stores import files_of_other_counts
+
+    if not os.path.exists(path) and (files := files_of_other_counts(path, 1)):
+        raise StoreError(f"there is no store at {path}", hint=f"each worker has its own: --store {files[0]}")
+    return open_store(path)
 
 
 def _configured(config: str | None) -> str:

@@ -50,7 +50,10 @@ class TeeProcessor(RouterProcessor):
         self.unlocate(target)
 
     async def on_start(self) -> None:
-        """Find the targets; all pipelines are there by now."""
+        """Find the targets; all pipelines are there by now, and no source has begun to send."""
+        pipelines = self.App.pump_service.Pipelines.values()
+        sources = [source for pipeline in pipelines for source in pipeline.Sources if isinstance(source, TeeSource)]
+        self._bound += [source.locate_address() for source in sources if source.claimed_by(self)]
         self._sources = [self.locate(address) for address in self._bound]
 
     def process(self, context: Context, event: Event) -> Event:
@@ -78,8 +81,15 @@ class TeeSource(InternalSource):
         self._tee = target
         return self
 
+    def claimed_by(self, tee: TeeProcessor) -> bool:
+        """Tell whether this source waits for `tee`, which binds it from now on."""
+        if self._tee != tee.locate_address():
+            return False
+        self._tee = ""
+        return True
+
     async def main(self) -> None:
-        """Bind, then take what comes."""
+        """Bind, unless the tee has done so at its start, then take what comes."""
         if self._tee:
             tee = self.App.pump_service.locate(self._tee)
             if not isinstance(tee, TeeProcessor):
