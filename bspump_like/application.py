@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
+from typing import Any
 
 import asab
 
@@ -27,6 +29,7 @@ class BSPumpApplication(asab.Application):
         except RuntimeError:
             asyncio.set_event_loop(asyncio.new_event_loop())
         super().__init__(args=None if args is None else list(args))
+        _plain_unless_terminal()
         from asab import metrics
 
         self.add_module(metrics.Module)
@@ -39,3 +42,12 @@ class BSPumpApplication(asab.Application):
 
     async def main(self) -> None:
         """Run beside the pump; the contract lets users override it."""
+
+
+def _plain_unless_terminal() -> None:
+    """Take the colours out of log lines that go into a file: asab leaves them in everywhere but in containers."""
+    for handler in logging.getLogger().handlers:
+        stream = getattr(handler, "stream", None)
+        formatter: Any = handler.formatter
+        if stream is not None and not stream.isatty() and hasattr(formatter, "UseColor"):
+            formatter.UseColor = False

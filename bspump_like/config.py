@@ -50,6 +50,7 @@ class Option:
     example: Any = None
     parse: Callable[[Any], Any] | None = None
     aliases: tuple[str, ...] = ()
+    refers: str = ""
 
     @property
     def required(self) -> bool:
@@ -78,8 +79,9 @@ def option(default: Any = _REQUIRED, help: str = "", **declared: Any) -> Any:
     Args:
         default: Value when nobody sets it; leave it out for an option that must be set.
         help: One line for the person who sets it, with the unit.
-        **declared: Fields of `Option`: bounds (`ge`, `gt`, `le`, `lt`), `choices`, `secret`, `example`, `parse`, and `aliases`,
-            other names that the option has in older configuration files.
+        **declared: Fields of `Option`: bounds (`ge`, `gt`, `le`, `lt`), `choices`, `secret`, `example`, `parse`, `aliases`
+            (other names that the option has in older configuration files), `refers` (the value names a `lookup`, a
+            `connection`, or an `input`: a source to send to; a definition is checked for it).
     """
     return _Declared(default, help, declared)
 
@@ -296,6 +298,9 @@ class Configurable(asab.Configurable):
         """Derive `ConfigDefaults` from a declared `Options`, so that both ways of reading see one default."""
         super().__init_subclass__(**kwargs)
         if "Options" in vars(cls):
+            if not issubclass(cls.Options, Options):
+                parent = cls.__mro__[1].__name__
+                raise ConfigError(f"{cls.__name__}.Options extends nothing", hint=f"write: class Options({parent}.Options)")
             inherited = {
                 n for base in cls.__mro__[1:] if "Options" in vars(base) for n in vars(base)["Options"].__declared__
             }

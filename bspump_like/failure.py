@@ -166,6 +166,13 @@ class Failures:
         hold(context)
         self.halted.append(Halted(depth, place, context, event, self.halted[0].error))
 
+    def where_halted(self) -> str:
+        """Return ` at ID` for the processor that an event has halted at, nothing when it was no event."""
+        if not self.halted:
+            return ""
+        last = self.halted[-1]
+        return f" at {self._pipeline.processor_at(last.depth, last.place).Id}"
+
     def resume(self) -> None:
         """Run the halted events again, from where they stopped; what fails once more halts once more."""
         halted, self.halted = self.halted, []

@@ -52,6 +52,9 @@ class PipelineOptions(Options):
     max_in_flight: int = option(100_000, "events handed over but not yet durable, before the sources wait", ge=1)
 
 
+_UNDEFINED = (ProcessorBase.process, Sink.process)
+
+
 class _Nothing:
     """What `inject` returns, so that it may be awaited or not."""
 
@@ -361,6 +364,12 @@ class Pipeline(Work, Configurable):
         if not self.Sources:
             raise ConfigError(f"pipeline {self.Id} has no source", hint="give build() a source and a sink")
         for processor in self.iter_processors():
+            if (
+                not isinstance(processor, Generator)
+                and type(processor).process in _UNDEFINED
+                and "process" not in vars(processor)
+            ):
+                raise ConfigError(f"{processor.locate_address()} defines no process(context, event)")
             if isinstance(processor, Sink) and inspect.iscoroutinefunction(processor.process):
                 raise ConfigError(
                     f"process() of the sink {processor.locate_address()} is a coroutine function, which nobody awaits",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 import asab
@@ -170,8 +171,9 @@ class Readiness:
         self._error = (context, event, exc)
         self._sound.clear()
         self.L.error(
-            "pipeline %s halted: %s; mend it, then clear the error or restart: the event will be tried again",
-            self.Id, exc if str(exc) else repr(exc), exc_info=None if isinstance(exc, ProcessingError) else exc,
+            "pipeline %s halted%s: %s; mend it, then clear the error (kill -USR1 %d) or restart: the event is tried again",
+            self.Id, self.failures.where_halted(), exc if str(exc) else repr(exc), os.getpid(),
+            exc_info=None if isinstance(exc, ProcessingError) else exc,
         )  # fmt: skip
         self._update_ready()
         self.PubSub.publish("bspump.pipeline.error!", pipeline=self)

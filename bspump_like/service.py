@@ -12,6 +12,7 @@ import asab
 
 from .abc import Backoff, Connection, Lookup, ProcessorBase, Source, TriggerSource
 from .barrier import Committer, Stopping
+from .claim import Claims
 from .config import Configurable, Options, Seconds, nearest, option
 from .errors import BSPumpError, ConfigError
 from .leaving import GRACE, end_with_main_thread
@@ -68,6 +69,7 @@ class PumpService(asab.Service):
         self.LookupFactories: list[Any] = []
         self.Matrixes: dict[str, Any] = {}
         self.store = AsyncStore()
+        self._claims: Claims | None = None
         self.settings = PumpSettings("bspump")
         self.store_path = StoreSettings("store").options.path
         self.rerun = False
@@ -204,6 +206,9 @@ class PumpService(asab.Service):
     async def _start(self) -> None:
         try:
             await self.store.open(self.store_path)
+            self._claims = Claims(self.store_path)
+            await asyncio.to_thread(self._claims.take, list(self.Pipelines))
+            self._say_unused_sections()
             for connection in self.Connections.values():
                 await connection.on_start()
             for lookup in self.Lookups.values():
@@ -219,6 +224,15 @@ class PumpService(asab.Service):
             L.exception("cannot start")
             self.App.stop(1)
 
+    def _say_unused_sections(self) -> None:
+        """Warn of sections of the configuration file that no component has read: a typing error does nothing, silently."""
+        parts = [part for p in self.Pipelines.values() for part in (p, *p.Sources, *p.iter_processors())]
+        named = [*parts, *self.Connections.values(), *self.Lookups.values(), *self.Matrixes.values()]
+        known = {getattr(part, "config_section", "") for part in named}
+        for section in asab.Config.sections():
+            if section.partition(":")[0] in ("pipeline", "connection", "lookup", "matrix") and section not in known:
+                L.warning("nothing reads the section [%s] of the configuration (%s)", section, nearest(section, known))
+
     async def _start_pipelines(self, pipelines: list[Pipeline]) -> None:
         for pipeline in pipelines:
             pipeline.prepare()
@@ -232,6 +246,7 @@ class PumpService(asab.Service):
             for processor in pipeline.iter_processors():
                 await processor.on_start()
         await self._store_marks(pipelines)
+        await self._note_running(pipelines)
         for pipeline in pipelines:
             pipeline.committer.on_ended = self._check_end
             pipeline.committer.start()
@@ -246,7 +261,12 @@ class PumpService(asab.Service):
             await self.store.call(Store.forget, ids)
         elif self.rerun:
             await self.store.call(Store.forget, [id for id in ids if id in finished])
-        await self.store.call(Store.set_state, "run", {"finished": sorted(finished.difference(ids))})
+
+    async def _note_running(self, pipelines: list[Pipeline]) -> None:
+        """Note that pipelines are no longer at their end; only when they really start, so that a failed start changes nothing."""
+        finished = set(await self.store.call(Store.get_state, "run", "finished", []))
+        left = finished.difference(pipeline.Id for pipeline in pipelines)
+        await self.store.call(Store.set_state, "run", {"finished": sorted(left)})
 
     async def _restore(self, pipeline: Pipeline) -> None:
         for source in pipeline.Sources:
@@ -340,6 +360,8 @@ class PumpService(asab.Service):
         for connection in self.Connections.values():
             await self._quietly(connection.on_stop, f"connection {connection.Id}")
         await self.store.close()
+        if self._claims is not None:
+            self._claims.release()
 
     async def _finish(self, committer: Committer) -> None:
         names = ", ".join(pipeline.Id for pipeline in committer.pipelines)

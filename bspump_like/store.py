@@ -302,7 +302,8 @@ class AsyncStore:
         try:
             return await self._run(lambda: method(store, *args))
         except sqlite3.Error as error:
-            raise StoreError(f"cannot use the store {store.path}", detail=str(error), hint="is it whole, is there space?") from error
+            hint = "is it whole, is there space?"
+            raise StoreError(f"cannot use the store {store.path}", detail=str(error), hint=hint) from error
 
     async def close(self) -> None:
         """Close the file, after what was begun has ended."""

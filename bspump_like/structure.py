@@ -35,6 +35,8 @@ class Structure:
     def set_source(self, source: Source | Sequence[Source]) -> None:
         """Set the source or the sources of the pipeline, in place of those it had."""
         self.Sources = list(source) if isinstance(source, Sequence) else [source]
+        for one in self.Sources:
+            self._check_instance(one, Source, "a source")
 
     def append_processor(self, processor: ProcessorBase) -> None:
         """Append a processor, generator or sink.
@@ -75,6 +77,7 @@ class Structure:
         """Split processors into depths: a generator and an asynchronous processor end theirs."""
         depths: list[list[ProcessorBase]] = [[]]
         for index, processor in enumerate(processors):
+            self._check_instance(processor, ProcessorBase, "a processor or a sink")
             if index and isinstance(processors[index - 1], Sink):
                 raise ConfigError(
                     f"pipeline {self.Id}: {processor.Id} stands behind the sink {processors[index - 1].Id}",
@@ -88,6 +91,16 @@ class Structure:
                 depths.append([])
         self.Processors = depths
         self.on_rearranged()
+
+    def _check_instance(self, part: object, kind: type, wanted: str) -> None:
+        if isinstance(part, kind):
+            return
+        if isinstance(part, type):
+            raise ConfigError(
+                f"pipeline {self.Id}: build() got the class {part.__name__}",
+                hint=f"make one: {part.__name__}(app, self)",
+            )
+        raise ConfigError(f"pipeline {self.Id}: build() got {part!r} where {wanted} belongs")
 
     def on_rearranged(self) -> None:
         """Take note that the processors have changed; called after every change."""

@@ -36,7 +36,7 @@ async def supervise(pipeline: Pipeline, source: Source) -> None:
             if pipeline.report_unavailable(source, error):
                 pipeline.L.warning(
                     "%s failed: %s; starting again in %.1f s", source.locate_address(),
-                    error if isinstance(error, BSPumpError) else repr(error), wait,
+                    error if isinstance(error, BSPumpError | OSError) else repr(error), wait,
                     exc_info=None if isinstance(error, BSPumpError | OSError) else error,
                 )  # fmt: skip
             await asyncio.sleep(wait)

@@ -103,19 +103,17 @@ def plans(*, stop: bool = True, count: int = 40) -> st.SearchStrategy[Plan]:
     def numbered(chain: list[Any], base: int) -> tuple[Any, ...]:
         return tuple(dataclasses.replace(part, number=base + index) for index, part in enumerate(chain))
 
-    def plan(count: int, batch: int, main: list[Any], tee: int | None, mine: Policy, side: list[Any], other: Policy) -> Plan:
+    def plan(
+        count: int, batch: int, main: list[Any], tee: int | None, mine: Policy, side: list[Any], other: Policy
+    ) -> Plan:
         if tee is not None:
             main = [*main[:tee], Tee(), *main[tee:]]
-        return Plan(count, batch, numbered(main, 0), _finite(mine), numbered(side, 100), _finite(other))
+        return Plan(count, batch, numbered(main, 0), mine, numbered(side, 100), other)
 
     return st.builds(
         plan, st.integers(0, count), st.integers(1, 12), st.lists(parts, max_size=5), st.none() | st.integers(0, 5), policies,
         st.lists(parts, max_size=2), policies,
     ).map(_mendable)  # fmt: skip
-
-
-def _finite(policy: Policy) -> Policy:
-    return policy
 
 
 def _mendable(plan: Plan) -> Plan:
@@ -125,7 +123,8 @@ def _mendable(plan: Plan) -> Plan:
         if policy.action != "stop":
             return chain
         return tuple(
-            dataclasses.replace(part, fails=2) if isinstance(part, Step) and part.fails == FOREVER else part for part in chain
+            dataclasses.replace(part, fails=2) if isinstance(part, Step) and part.fails == FOREVER else part
+            for part in chain
         )
 
     return dataclasses.replace(plan, main=mended(plan.main, plan.main_policy), side=mended(plan.side, plan.side_policy))
@@ -276,7 +275,9 @@ class CheckedSource(Patient):
             assert not missing, f"{self.committed} was committed, but {missing} is not durable in {name}"
         store = self.App.pump_service.store
         dead = collections.Counter(letter.event for letter in await store.call(Store.dead_letters))
-        assert not collections.Counter(model.dead) - dead, f"{self.committed} was committed without {model.dead} in {dead}"
+        assert not collections.Counter(model.dead) - dead, (
+            f"{self.committed} was committed without {model.dead} in {dead}"
+        )
         for name in ("P", "D"):
             states = await store.call(Store.snapshots, name)
             for key, state in states.items():

@@ -72,6 +72,7 @@ class PumpBuilder:
         self._paths: dict[int, KeyPath] = {}
         self._index(self.Definition.tree, ())
         self._problems: list[Problem] | None = None
+        self._built: list[tuple[Any, Mapping[str, Any]]] = []
         self._unprepared: list[tuple[Pipeline, Mapping[str, Any]]] = []
         self._routes: list[tuple[KeyPath, str]] = []
         self._broken: dict[str, set[str]] = {"connections": set(), "lookups": set()}
@@ -238,9 +239,11 @@ class PumpBuilder:
         section = f"pipeline:{pipeline.Id}:{definition.get('id') or cls.__name__}"
         self._report_all(workers.check_path(cls, definition, self._path(definition), section, self._worker))
         workers.expand_section(section, self._worker)
-        return self._construct(
+        part = self._construct(
             lambda: cls.construct(app, pipeline, self._for_construct(definition)), definition, section
         )
+        self._built.append((part, definition))
+        return part
 
     def _shared(self, app: Any, definition: Mapping[str, Any], kind: Kind, group: str) -> Any:
         id = definition.get("id") or definition.get("class")
@@ -316,8 +319,30 @@ class PumpBuilder:
             except ConfigError as error:
                 self._attempt(lambda error=error, path=path: self._report_all(  # type: ignore[misc]
                     [Problem(problem.message, path, hint=problem.hint) for problem in error.problems]))  # fmt: skip
+        for part, definition in self._built if not self._problems else ():
+            self._attempt(partial(self._check_named, svc, part, definition))
         for pipeline, definition in self._unprepared if not self._problems else ():
             self._attempt(partial(self._construct, pipeline.prepare, definition, ""))
+
+    def _check_named(self, svc: BSPumpService, part: Any, definition: Mapping[str, Any]) -> None:
+        """Check that what the options of a part name is there."""
+        locate: dict[str, Callable[[Any], Any]] = {
+            "lookup": svc.locate_lookup, "connection": svc.locate_connection, "input": svc.locate_input,
+        }  # fmt: skip
+        problems = []
+        for name, field in type(part).Options.declarations().items() if part is not None else ():
+            value = getattr(part.options, name, None)
+            for named in (value if isinstance(value, list) else [value]) if field.refers and value else ():
+                try:
+                    locate[field.refers](named)
+                except KeyError as error:
+                    problems.append(Problem(str(error.args[0]), (*self._path(definition), "config", name)))
+                except ConfigError as error:
+                    problems += [
+                        Problem(p.message, (*self._path(definition), "config", name), hint=p.hint)
+                        for p in error.problems
+                    ]
+        self._report_all(problems)
 
     def _construct(self, build: Callable[[], Any], definition: Mapping[str, Any], section: str) -> Any:
         built, problems = construct(build, self._path(definition), definition, section)

@@ -35,7 +35,7 @@ class LookupEnricher(Processor):
     class Options(ConcurrencyOptions):
         """Which lookup, which fields."""
 
-        lookup: str = option("", "id of the lookup; must be set unless the lookup is given in code")
+        lookup: str = option("", "id of the lookup; must be set unless the lookup is given in code", refers="lookup")
         key: list[str] = option(help="field whose value is looked up; several for a tuple", example="dest")
         target: str = option("", "field that takes the value; empty: the fields of the value are merged into the event")
         fields: dict[str, str] = option(

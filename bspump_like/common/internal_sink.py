@@ -10,7 +10,7 @@ from .router import RouterSink
 class InternalSinkOptions(ProcessorOptions):
     """Options of `InternalSink`."""
 
-    target: str = option(help="address of the source that gets the events: `Pipeline` or `Pipeline.*Source`")
+    target: str = option(help="address of the source that gets the events: `Pipeline` or `Pipeline.*Source`", refers="input")
 
 
 class InternalSink(RouterSink):

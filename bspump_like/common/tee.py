@@ -16,7 +16,7 @@ from .router import RouterProcessor
 class TeeOptions(ConcurrencyOptions):
     """Options of a tee."""
 
-    targets: list[str] = option([], "addresses of the sources that get a copy: `Pipeline` or `Pipeline.*Source`")
+    targets: list[str] = option([], "addresses of the sources that get a copy: `Pipeline` or `Pipeline.*Source`", refers="input")
     copy_event: bool = option(True, "send deep copies; off when no pipeline changes its events")
 
 

@@ -126,6 +126,9 @@ class Asks(Processor):
     def __init__(self, app, pipeline, connection, id=None, config=None):
         super().__init__(app, pipeline, id, config)
         self.Connection = app.pump_service.locate_connection(connection)
+
+    def process(self, context, event):
+        return event
 """)
     path = list(sys.path)
     yield
