@@ -48,6 +48,18 @@ def opensearch(request: pytest.FixtureRequest, require_services: bool) -> Iterat
     yield from _lease(request.param, Search, require_services)
 
 
+@pytest.fixture(scope="session", params=[release.name for release in SEARCH])
+def search(request: pytest.FixtureRequest, require_services: bool) -> Iterator[Server]:
+    """One node of Elasticsearch or OpenSearch, each version of both in turn."""
+    yield from _lease(request.param, Search, require_services)
+
+
+@pytest.fixture(scope="session")
+def any_search(require_services: bool) -> Iterator[Server]:
+    """One node of the newest Elasticsearch, for what does not depend on the version."""
+    yield from _lease(SEARCH[0].name, Search, require_services)
+
+
 @pytest.fixture(scope="session")
 def influxdb(require_services: bool) -> Iterator[Server]:
     """One InfluxDB 1.x."""

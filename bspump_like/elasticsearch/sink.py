@@ -1,0 +1,265 @@
+"""ElasticSearchSink: documents into indices, by the bulk."""
+
+from __future__ import annotations
+
+import asyncio
+import pathlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import orjson
+
+from ..abc import Context, Event, ProcessorOptions, Sink
+from ..config import Seconds, Size, option
+from ..errors import ConfigError, ConnectionLost, Problem, ProcessingError
+from .bulk import ElasticSearchBulk, Item
+from .connection import ElasticSearchConnection, Refused, check_index_name
+from .loader import Loader
+from .rollover import Rollover
+
+if TYPE_CHECKING:
+    from ..application import BSPumpApplication
+    from ..pipeline import Pipeline
+
+_REMEMBERED = 1000  # indices
+
+
+class ElasticSearchSinkOptions(ProcessorOptions):
+    """Options of documents on their way to an index."""
+
+    index_prefix: str = option("bspump_", "beginning of the index's name; with a rollover the rest follows")
+    index: str = option("", "name of the index or data stream; set, there is no rollover")
+    rollover_mechanism: str = option(
+        "time", "time: a new index each `time_period`; size: when it is larger than `max_index_size`; fixed: never",
+        choices=("time", "size", "fixed"),
+    )  # fmt: skip
+    time_period: str = option("d", "h, d, w or m: hour, day, week or month, UTC", choices=("h", "d", "w", "m"))
+    time_field: str = option(
+        "", "field with the time that chooses the index, UNIX seconds or ISO 8601; empty: now", example="@timestamp"
+    )
+    max_index_size: Size = option(
+        32212254720, "bytes after which a new index begins, for `rollover_mechanism: size`", gt=0
+    )
+    size_check_interval: Seconds = option(60.0, "least time between two looks at the size of the newest index", ge=0)
+    data_stream: bool = option(
+        False, "`index` is a data stream: it comes from an index template; documents are only created"
+    )
+    document_id: str = option(
+        "", "position: an id from topic, partition and offset, so that nothing is stored twice; field:NAME: a field's value; "
+        "empty: the event's _id when it has one", example="position",
+    )  # fmt: skip
+    doctype: str = option("doc", "kept for old configuration files; types are gone since Elasticsearch 7")
+    timeout: Seconds = option(30.0, "seconds for requests other than bulks", gt=0)
+    template: str = option(
+        "", "file with an index template, JSON; put as `template_name` at the start", example="etc/template.json"
+    )
+    template_name: str = option("bspump", "name of the index template")
+
+
+class ElasticSearchSink(Sink):
+    """Index every event as a document.
+
+    In: dict, or bytes that are one JSON object. `_id` in a dict becomes the document's id. Context:
+    `es_index` overrides the index.
+    Raises: ProcessingError, for an event that is neither.
+
+    What the cluster cannot take now (429, 503, no answer) is tried again, alone and for ever; what it will never take
+    becomes a dead letter with the cluster's reason. A barrier waits until every document before it is stored. Documents with
+    the same id keep their order.
+    """
+
+    class Options(ElasticSearchSinkOptions):
+        """Index, rollover, ids."""
+
+    def __init__(
+        self, app: BSPumpApplication, pipeline: Pipeline, connection: str | ElasticSearchConnection, id: str | None = None,
+        config: Mapping[str, Any] | None = None, bulk_class: type[ElasticSearchBulk] = ElasticSearchBulk,
+        data_feeder: Callable[..., Any] | None = None,
+    ) -> None:  # fmt: skip
+        """See `ProcessorBase`.
+
+        Args:
+            app: The application.
+            pipeline: The pipeline.
+            connection: The ElasticSearchConnection or its id.
+            id: Name within the pipeline.
+            config: Options.
+            bulk_class: Your own bulk, with other callbacks.
+            data_feeder: Takes (event without _id, id) and yields the lines of a bulk as bytes: an action, a document.
+
+        Raises:
+            ConfigError: Options that cannot be, or that contradict each other.
+        """
+        super().__init__(app, pipeline, id, config)
+        options = self.options
+        self._connection: ElasticSearchConnection = pipeline.locate_connection(app, connection)
+        self._feeder = data_feeder
+        self._id_field = options.document_id.removeprefix("field:") if options.document_id.startswith("field:") else ""
+        self._id_from_position = options.document_id == "position"
+        self._has_id = bool(options.document_id)
+        self._check()
+        self._rollover = Rollover(options, self._connection)
+        self._loaders = [Loader(self, self._connection, bulk_class) for _ in range(self._connection.loaders)]
+        self._filling = 0
+        self._action = b"create" if options.data_stream else b"index"
+        self._headers: dict[str, tuple[bytes, bytes]] = {}
+        self._template = b""
+        self._prepared = asyncio.Event()
+        self._counter: Any = None
+
+    def _check(self) -> None:
+        options = self.options
+        problems = []
+        if options.document_id and not (self._id_field or self._id_from_position):
+            problems.append(f"option 'document_id' has '{options.document_id}'; use position, or field:NAME")
+        if options.data_stream and not options.index:
+            problems.append("with 'data_stream' the option 'index' must have the name of the data stream")
+        try:
+            check_index_name(options.index or f"{options.index_prefix}0")
+        except ConfigError as error:
+            problems.append(f"option '{'index' if options.index else 'index_prefix'}': {error}")
+        if problems:
+            raise ConfigError([Problem(one, where=f"pipeline {self.Pipeline.Id}, {self.Id}") for one in problems])
+
+    async def on_start(self) -> None:
+        """Read the index template, and begin to send.
+
+        With a template, or a rollover by size, the pipeline is throttled until the cluster has been asked.
+
+        Raises:
+            ConfigError: The file of the template cannot be read, or is no JSON.
+        """
+        options = self.options
+        if options.template:
+            self._template = await asyncio.to_thread(_template_of, options.template)
+        metrics: Any = self.App.get_service("asab.MetricsService")
+        if metrics is not None:
+            tags = {"pipeline": self.Pipeline.Id, "sink": self.Id}
+            self._counter = metrics.create_counter("elasticsearch.insert", tags=tags, init_values={"ok": 0, "fail": 0})
+        if self._template or self._rollover.by_size:
+            self.Pipeline.throttle(self)
+            self._loaders[0].uploader.start(self._prepare)
+        else:
+            self._prepared.set()
+            self._loaders[0].uploader.start()
+        for loader in self._loaders[1:]:
+            loader.uploader.start(self._wait_prepared)
+
+    async def _prepare(self) -> None:
+        options = self.options
+        try:
+            if self._template:
+                path = f"/_index_template/{quote(options.template_name, safe='')}"
+                await self._connection.request("PUT", path, self._template, timeout=options.timeout)
+            await self._rollover.prepare()
+        except Refused as error:
+            raise ConnectionLost(error.message, detail=error.steady_detail, hint=error.hint) from error
+        self._prepared.set()
+        self.Pipeline.throttle(self, False)
+
+    async def _wait_prepared(self) -> None:
+        await self._prepared.wait()
+
+    def process(self, context: Context, event: Event) -> None:
+        """Put one document into a bulk."""
+        index = context.get("es_index") or self._rollover.index_of(event)
+        id = self._id_of(context, event) if self._has_id else None
+        document = event
+        if isinstance(event, dict) and "_id" in event:
+            document = {**event}
+            own = document.pop("_id")
+            if id is None:
+                id = str(own)
+        if self._feeder is not None:
+            self._add(Item(_with_index(self._feeder(document, id), index), id, context, event))
+            return
+        if type(document) is bytes:
+            body = document
+            if b"\n" in body:
+                # In JSON a bare line end can only stand between tokens; in a bulk it would end the document.
+                body = body.strip().replace(b"\n", b" ")
+        elif isinstance(document, dict):
+            try:
+                body = orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS)
+            except TypeError as error:
+                raise ProcessingError("the event cannot be written as JSON", detail=str(error)) from None
+        else:
+            raise ProcessingError(f"a document must be a dict or bytes of JSON, and this is {type(event).__name__}")
+        headers = self._headers.get(index) or self._new_headers(index)
+        if id is None:
+            self._add(Item(b"%b%b\n" % (headers[0], body), None, context, event))
+        else:
+            self._add(Item(b"%b%b}}\n%b\n" % (headers[1], orjson.dumps(id), body), id, context, event))
+
+    def _add(self, item: Item) -> None:
+        loaders, id = self._loaders, item[1]
+        if id is not None:
+            # One id, one loader: two versions of a document never overtake each other.
+            loaders[hash(id) % len(loaders)].add(item)
+        elif loaders[self._filling].add(item):
+            self._filling = (self._filling + 1) % len(loaders)
+
+    def _new_headers(self, index: str) -> tuple[bytes, bytes]:
+        """Return the action line of a document without an id, and the beginning of one with an id."""
+        if len(self._headers) >= _REMEMBERED:
+            self._headers.clear()
+        name = orjson.dumps(index)
+        made = b'{"create":{"_index":%b}}\n' % name, b'{"%b":{"_index":%b,"_id":' % (self._action, name)
+        self._headers[index] = made
+        return made
+
+    def _id_of(self, context: Context, event: Event) -> str:
+        if self._id_from_position:
+            try:
+                return f"{context['_kafka_topic']}:{context['_kafka_partition']}:{context['_kafka_offset']}"
+            except KeyError:
+                raise ProcessingError(
+                    "there is no position to make an id from",
+                    hint="document_id: position needs a KafkaSource in this pipeline",
+                ) from None
+        try:
+            return str(event[self._id_field])
+        except (KeyError, TypeError):
+            raise ProcessingError(f"the event has no field '{self._id_field}' to make an id from") from None
+
+    async def flush(self) -> None:
+        """Return when everything handed over before this call is stored, or refused for good."""
+        self._rollover.forget()
+        for loader in self._loaders:
+            loader.close_bulk()
+        for loader in self._loaders:
+            await loader.uploader.drained()
+
+    async def on_stored(self) -> None:
+        """Take note of a stored bulk; loaders call it."""
+        await self._rollover.check_size()
+
+    def count(self, stored: int, refused: int) -> None:
+        """Count documents; loaders call it."""
+        if self._counter is not None:
+            self._counter.add("ok", stored)
+            self._counter.add("fail", refused)
+
+    async def on_stop(self) -> None:
+        """Stop the loaders."""
+        for loader in self._loaders:
+            await loader.uploader.stop()
+
+
+def _with_index(lines: Iterable[bytes], index: str) -> bytes:
+    """Return the lines of one document, with the index in the action if the feeder left it out."""
+    action, *rest = lines
+    header = orjson.loads(action)
+    for meta in header.values():
+        meta.setdefault("_index", index)
+    return b"\n".join([orjson.dumps(header), *(line.rstrip(b"\n") for line in rest), b""])
+
+
+def _template_of(path: str) -> bytes:
+    try:
+        body = pathlib.Path(path).read_bytes()
+        orjson.loads(body)
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise ConfigError(f"option 'template' has '{path}': {error}") from None
+    return body
