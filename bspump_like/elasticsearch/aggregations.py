@@ -30,10 +30,18 @@ class ElasticSearchAggsSource(TriggerSource):
         self, app: BSPumpApplication, pipeline: Pipeline, connection: str | ElasticSearchConnection,
         request_body: Mapping[str, Any] | None = None, id: str | None = None, config: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        """See `ElasticSearchSource`.
+        """See `Source`.
+
+        Args:
+            app: The application.
+            pipeline: The pipeline.
+            connection: The ElasticSearchConnection or its id.
+            request_body: The search with its aggregations; the option when left out.
+            id: Name within the pipeline.
+            config: Options.
 
         Raises:
-            ConfigError: The search has no aggregations.
+            ConfigError: An index in `index` has no name that can be.
         """
         super().__init__(app, pipeline, id, config)
         self._connection: ElasticSearchConnection = pipeline.locate_connection(app, connection)
