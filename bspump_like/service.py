@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Callable, Coroutine
@@ -47,6 +48,10 @@ class PumpOptions(Options):
     stop_timeout: Seconds = option(
         30.0, "seconds for the last barrier at a stop, before what is left is given up", gt=0
     )
+    gc_threshold: int = option(
+        50_000, "new objects before Python looks for cycles among them; events in work make its own 700 expensive; 0: leave it",
+        ge=0,
+    )  # fmt: skip
     replay_interval: Seconds = option(1.0, "seconds between two looks for dead letters to be tried again", gt=0)
 
 
@@ -209,6 +214,8 @@ class PumpService(asab.Service):
             self._claims = Claims(self.store_path)
             await asyncio.to_thread(self._claims.take, list(self.Pipelines))
             self._say_unused_sections()
+            if self.settings.options.gc_threshold:
+                gc.set_threshold(self.settings.options.gc_threshold, 20, 100)
             for connection in self.Connections.values():
                 await connection.on_start()
             for lookup in self.Lookups.values():

@@ -12,6 +12,8 @@ from .source import Source
 
 L = logging.getLogger(__name__)
 
+_STEADY = 60.0  # seconds after which a connection counts as one that held, though nothing came
+
 
 class ReaderSource(Source):
     """A source as four methods: `connect`, `read`, `commit`, `close`. The loop around them is here.
@@ -61,15 +63,21 @@ class ReaderSource(Source):
     async def main(self) -> None:
         """Connect, read, hand over; again after a loss, from the place after the last batch handed over."""
         backoff = Backoff(self.options.reconnect_delay, self.options.reconnect_delay_max)
+        loop, said = asyncio.get_running_loop(), ""
         while True:
+            began = loop.time()
             try:
                 await self.on_stop()  # a connection of an earlier main() that was cancelled
                 await self._read_until_lost(backoff)
             except EndOfInput:
                 return
             except (ConnectionLost, OSError) as error:
+                if loop.time() - began > _STEADY:
+                    backoff.reset()
+                # A server that lets us in and refuses us afterwards is available in between, and says nothing new.
+                fresh, said = not backoff.failures or str(error) != said, str(error)
                 wait = backoff.next()
-                if self.Pipeline.report_unavailable(self, error):
+                if self.Pipeline.report_unavailable(self, error) and fresh:
                     L.warning("%s: %s; trying again in %.1f s", self.locate_address(), error, wait)
                 await self.on_stop()
                 await asyncio.sleep(wait)

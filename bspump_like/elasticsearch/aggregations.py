@@ -41,7 +41,7 @@ class ElasticSearchAggsSource(TriggerSource):
             config: Options.
 
         Raises:
-            ConfigError: An index in `index` has no name that can be.
+            ConfigError: The search has no aggregations.
         """
         super().__init__(app, pipeline, id, config)
         self._connection: ElasticSearchConnection = pipeline.locate_connection(app, connection)

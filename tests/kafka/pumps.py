@@ -19,7 +19,9 @@ def connected(app: Any, servers: str, **config: Any) -> KafkaConnection:
     return connection
 
 
-def consume(servers, *parts, until, sink=CollectSink, pipeline=None, connection=None, store=":memory:", timeout=30, **config):
+def consume(
+    servers, *parts, until, sink=CollectSink, pipeline=None, connection=None, store=":memory:", timeout=30, **config
+):
     """Run KafkaSource -> parts -> sink until `await until(pipeline)` returns; return the pipeline."""
     made = []
 
@@ -47,11 +49,14 @@ def contexts(pipeline) -> list[dict[str, Any]]:
     return pipeline.Processors[-1][-1].contexts
 
 
-def produce(servers, events, *, contexts=None, connection=None, until=None, store=":memory:", pipeline=None, timeout=30, **config):
+def produce(
+    servers, events, *, contexts=None, connection=None, until=None, source=ListSource, store=":memory:", pipeline=None,
+    timeout=30, **config,
+):  # fmt: skip
     """Run a list of events -> KafkaSink to its end, or until `await until(pipeline)` returns; return the pipeline."""
     made = []
 
-    class Given(ListSource):
+    class Given(source):
         async def deliver(self, events, position=None, _contexts=None):
             given = contexts and [dict(contexts[event_number(event)]) for event in events]
             await super().deliver(events, position, given)

@@ -8,10 +8,11 @@ import socket
 import pytest
 
 from bspump_like import ConfigError
-from bspump_like.kafka import KafkaConnection, KafkaSink, KafkaTopicInitializer
 from bspump_like.errors import ConnectionLost
+from bspump_like.kafka import KafkaConnection, KafkaSink, KafkaTopicInitializer
 from bspump_like.testing import fresh_application
 from tests.kafka.pumps import collected, connected, consume, produce
+from tests.kafka.topics import eventually
 from tests.pumping import until
 
 pytestmark = pytest.mark.service
@@ -47,7 +48,11 @@ CASES = [
 
 
 def warnings(caplog, name):
-    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING" and name in record.getMessage()]
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelname == "WARNING" and name in record.getMessage()
+    ]
 
 
 def assert_one_sentence(caplog, name, words):
@@ -169,6 +174,13 @@ def test_a_broker_that_comes_back_is_used_again(topics, kafka, caplog):
     assert len(values) == 2000
 
 
+async def becomes(pipeline, right):
+    async def is_right():
+        return right(pipeline.state())
+
+    await eventually(is_right)
+
+
 def test_an_outage_is_said_by_source_and_sink(topics, kafka, caplog):
     """A broker that freezes: sockets stay open, nobody answers."""
     topic, target = topics.create(), topics.create("out")
@@ -179,15 +191,12 @@ def test_an_outage_is_said_by_source_and_sink(topics, kafka, caplog):
         await pipeline.committer.commit()
         kafka.pause()
         try:
-            pipeline.Processors[-1][-1].process({}, b"2")
-            async with asyncio.timeout(25):
-                while "KafkaSource: " not in pipeline.state() or "KafkaSink: " not in pipeline.state():
-                    await asyncio.sleep(0.1)
+            sending = asyncio.ensure_future(pipeline.process(b"2"))
+            await becomes(pipeline, lambda state: "KafkaSource: " in state and "KafkaSink: " in state)
         finally:
             kafka.resume()
-        async with asyncio.timeout(30):
-            while pipeline.state() != "running":
-                await asyncio.sleep(0.1)
+        await sending
+        await becomes(pipeline, lambda state: state == "running")
 
     try:
         consume(

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import aiokafka
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 PATIENCE = 30.0
+
+
+async def eventually(condition: Callable[[], Awaitable[Any]], patience: float = PATIENCE) -> None:
+    """Ask a server again and again until the answer is true."""
+    async with asyncio.timeout(patience):
+        while not await condition():  # noqa: ASYNC110 - the server is another process
+            await asyncio.sleep(0.01)
+
+
+async def named(admin: AIOKafkaAdminClient, topic: str) -> bool:
+    return topic in await admin.list_topics()
 
 
 class Topics:
@@ -35,8 +46,7 @@ class Topics:
             configs = {key.replace("_", "."): value for key, value in config.items()}
             answer = await admin.create_topics([NewTopic(name, partitions, replication, topic_configs=configs)])
             assert all(code == 0 for _, code, *_ in answer.topic_errors), answer
-            while name not in await admin.list_topics():
-                await asyncio.sleep(0.01)
+            await eventually(lambda: named(admin, name))
         finally:
             await admin.close()
 
