@@ -14,52 +14,20 @@ import asab
 from .abc import Backoff, Connection, Lookup, ProcessorBase, Source, TriggerSource
 from .barrier import Committer, Stopping
 from .claim import Claims
-from .config import Configurable, Options, Seconds, nearest, option
+from .config import nearest
 from .errors import BSPumpError, ConfigError
 from .leaving import GRACE, end_with_main_thread
 from .metrics import PipelineMetrics
 from .pipeline import Pipeline
 from .readiness import Readiness
 from .replay import replay_forever
+from .settings import PumpSettings, StoreSettings
 from .store import AsyncStore, Commit, Store, StoreError
 
 if TYPE_CHECKING:
     from .application import BSPumpApplication
 
 L = logging.getLogger(__name__)
-
-
-class StoreOptions(Options):
-    """Options of the store."""
-
-    path: str = option("var/bspump.db", "the SQLite file with positions, snapshots and dead letters")
-
-
-class StoreSettings(Configurable):
-    """Section `[store]` of the configuration file."""
-
-    class Options(StoreOptions):
-        """Where the store is."""
-
-
-class PumpOptions(Options):
-    """Options of the application."""
-
-    stop_timeout: Seconds = option(
-        30.0, "seconds for the last barrier at a stop, before what is left is given up", gt=0
-    )
-    gc_threshold: int = option(
-        50_000, "new objects before Python looks for cycles among them; events in work make its own 700 expensive; 0: leave it",
-        ge=0,
-    )  # fmt: skip
-    replay_interval: Seconds = option(1.0, "seconds between two looks for dead letters to be tried again", gt=0)
-
-
-class PumpSettings(Configurable):
-    """Section `[bspump]` of the configuration file."""
-
-    class Options(PumpOptions):
-        """How the application ends."""
 
 
 class PumpService(asab.Service):

@@ -68,7 +68,7 @@ def _open(path: str) -> Store:
 
 
 def _configured(config: str | None) -> str:
-    from ..service import StoreSettings
+    from ..settings import StoreSettings
     from .session import read_configuration
 
     read_configuration(config)

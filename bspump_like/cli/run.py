@@ -114,7 +114,7 @@ def _run_workers(options: argparse.Namespace) -> int:
     """Check once what all workers would complain about, then start them."""
     import asyncio
 
-    from ..service import PumpSettings, StoreSettings
+    from ..settings import PumpSettings, StoreSettings
     from . import stores
     from .session import load_definitions, read_configuration, report_period
     from .supervisor import Supervisor, say

@@ -205,7 +205,11 @@ class ElasticSearchConnection(Connection):
             headers["content-type"] = content_type
         limit = {} if timeout is None else {"request_timeout": timeout}
         try:
-            answer = await self._client().perform_request(method, path, body=data, headers=headers, **limit)
+            try:
+                answer = await self._client().perform_request(method, path, body=data, headers=headers, **limit)
+            except TransportError as error:
+                _let_go(error)
+                raise
         except SerializationError as error:
             raise self._stranger(str(error)) from error
         except ConnectionTimeout as error:
@@ -245,6 +249,22 @@ def _reason(body: Any) -> str:
     if isinstance(error, Mapping):
         return f"{error.get('type', '')}: {error.get('reason', '')}".strip(": ") or str(error)[:500]
     return " ".join(str(error)[:500].split())
+
+
+def _let_go(error: BaseException) -> None:
+    """Forget the frames of an error of the transport and of its causes.
+
+    The transport makes a circle of frames and errors that holds the body of the request. Only a full garbage collection would
+    free it, and while a cluster is away those are rare: each try would cost a bulk of memory.
+    """
+    waiting, seen = [error], set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) not in seen:
+            seen.add(id(one))
+            one.__traceback__ = None
+            causes = (*getattr(one, "errors", ()), one.__cause__, one.__context__)
+            waiting += [cause for cause in causes if isinstance(cause, BaseException)]
 
 
 def _hint(reason: str, about_tls: bool) -> str:
