@@ -52,6 +52,7 @@ class Consumer(aiokafka.ConsumerRebalanceListener):
         self._failed: ConnectionLost | None = None
         self._fetching: asyncio.Timeout | None = None
         self._progress = self._heard = time.monotonic()
+        self._committing: asyncio.Future[None] | None = None
         self._begun: dict[str, int] = {}  # where each partition stands at the broker when it is assigned
         self.membership = (-1, "")
         """Generation of the group when it gave us the partitions we have, and our name in it."""
@@ -291,13 +292,20 @@ class Consumer(aiokafka.ConsumerRebalanceListener):
         }
         if not offsets:
             return
+        if self._committing is not None and not self._committing.done():
+            raise ConnectionLost("cannot commit offsets", detail="the last commit has had no answer yet")
+        # Not cancelled when the time is over: the client shields its request, and nobody would see how that ended.
+        self._committing = asyncio.ensure_future(self._client.commit(offsets))
+        self._committing.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.wait({self._committing}, timeout=self._connection.options.connect_timeout)
+        if not self._committing.done():
+            raise ConnectionLost("cannot commit offsets", detail="no answer in time")
         try:
-            async with asyncio.timeout(self._connection.options.connect_timeout):
-                await self._client.commit(offsets)
+            self._committing.result()
         except (CommitFailedError, IllegalStateError) as error:
             L.info("%s: the group has moved on before a commit: %s", self._source.locate_address(), error)
-        except (KafkaError, TimeoutError) as error:
-            raise ConnectionLost("cannot commit offsets", detail=str(error) or "no answer in time") from error
+        except KafkaError as error:
+            raise ConnectionLost("cannot commit offsets", detail=str(error)) from error
 
     async def confirm(self, position: Position) -> None:
         """Wait until the group's offsets show a position that a transaction has committed.
