@@ -90,6 +90,6 @@ def test_with_a_token_the_api_wants_it_and_probes_do_not():
 
 
 def test_beyond_loopback_a_token_is_a_must():
-    with pytest.raises(bspump_like.ConfigError, match="without a token"):
-        with fresh_application({"web": {"listen": "0.0.0.0:8080"}}):
-            pass
+    beyond = fresh_application({"web": {"listen": "0.0.0.0:8080"}})
+    with pytest.raises(bspump_like.ConfigError, match="without a token"), beyond:
+        pass
