@@ -5,6 +5,7 @@ Source: InfluxDB's line protocol reference; the same for 1.x and 2.x.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ FACTORS = {"ns": 10**9, "us": 10**6, "u": 10**6, "ms": 10**3, "s": 1}
 _MEASUREMENT = str.maketrans({",": r"\,", " ": r"\ "})
 _KEY = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\="})
 _STRING = str.maketrans({'"': r"\"", "\\": r"\\"})
+_AMBIGUOUS = re.compile(r'\\[,= "]')
 _LARGEST = 2**63
 
 
@@ -51,11 +53,13 @@ def _name(kind: str, value: Any, escapes: dict[int, str], key: Any = None) -> st
     text = str(value)
     if text.isalnum():
         return text
-    if not text or text.endswith("\\") or "\n" in text or (kind == "measurement" and text[0] in "#\t\0"):
+    # A backslash before what has to be escaped: the server takes it for the escape of an escape, or away, or refuses it.
+    unsafe = (kind == "measurement" and text[:1] in ("#", "\t", "\0")) or _AMBIGUOUS.search(text) is not None
+    if not text or text.endswith("\\") or "\n" in text or unsafe:
         what = f"the value of tag '{key}'" if key is not None else f"a {kind}"
         raise ProcessingError(
             f"{what} is {text!r}, for which line protocol has no spelling",
-            hint="not empty, no line end, no backslash at the end, no # at the beginning of a measurement",
+            hint="not empty, no line end, no backslash at the end or before a comma, a blank or a quote, no leading #",
         )
     return text.translate(escapes)
 
