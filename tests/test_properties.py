@@ -32,6 +32,13 @@ def quiet():
     logging.disable(logging.NOTSET)
 
 
+def ended_by_itself(app):
+    """Tell an end too early, a defect, from a stop by somebody: a SIGTERM ends a pump cleanly, with 0, amid its input."""
+    pipeline = app.pump_service.Pipelines["P"]
+    assert pipeline.ended, f"stopped from outside, or without an end: {pipeline.counters.as_dict()}"
+    assert app.ExitCode == 0
+
+
 def dead_letters(path):
     with contextlib.closing(Store(path)) as store:
         return Counter(letter.event for letter in store.dead_letters(limit=100_000))
@@ -47,8 +54,7 @@ def expected(model):
 
 def settles_once(plan):
     model, world = Model(plan), World(plan)
-    app = run_pump(build(world, SettlingSource))
-    assert app.ExitCode == 0
+    ended_by_itself(run_pump(build(world, SettlingSource)))
     assert sorted(world.settled) == sorted(((number, ()), outcome) for number, outcome in model.outcomes.items())
     assert counted(world.durable) == expected(model)
 
@@ -56,7 +62,7 @@ def settles_once(plan):
 def accounts_for_all(plan):
     model, world = Model(plan), World(plan)
     app = run_pump(build(world))
-    assert app.ExitCode == 0
+    ended_by_itself(app)
     counters = app.pump_service.Pipelines["P"].counters
     assert counters.events_in == plan.count
     assert counters.events_out == len(model.sinks["P"])
@@ -114,7 +120,7 @@ def survives_a_crash(plan, moment, path, copy):
     first.at_moment = die
     run_pump(build(first), store=path)
     second = World(plan)
-    run_pump(build(second), store=copy)
+    ended_by_itself(run_pump(build(second), store=copy))
     for name, events in expected(model).items():
         found = left[name] + Counter(second.durable[name])
         assert not events - found, f"{name} lost {events - found}"
