@@ -288,7 +288,7 @@ class Committer:
                         pipeline.hold(self._pausing)
                     await self._drain()
                 joined = len(self.pipelines) > members
-                if self.open_batches == 0 and not joined and all(p.is_healthy() for p in self.pipelines):
+                if self.open_batches == 0 and not joined and not any(p.is_error() for p in self.pipelines):
                     break
                 await self._batch_done()
             positions, self._positions = self._positions, {}

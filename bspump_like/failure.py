@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .abc import Context, Event, Generator, Outcome, ProcessorBase, Sink
+from .abc import Context, Event, Generator, Outcome, ProcessorBase
 from .errors import BSPumpError, ConfigError, Drop, Problem, Reject
 from .policy import ErrorPolicy, ErrorScope
 from .settlement import hold, note, release
@@ -318,8 +318,3 @@ def _as_reject(error: BaseException) -> Reject:
     refused = Reject(str(error))
     refused.__cause__ = error
     return refused
-
-
-def ends_here(processor: ProcessorBase) -> bool:
-    """Tell whether a processor takes events without returning them."""
-    return isinstance(processor, Generator | Sink)

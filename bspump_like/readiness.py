@@ -154,10 +154,6 @@ class Readiness:
         """Tell whether the pipeline has halted."""
         return self._error is not None
 
-    def is_healthy(self) -> bool:
-        """Tell whether no event is halted."""
-        return self._error is None
-
     def set_error(self, context: Context | None, event: Event, exc: BaseException | None) -> None:
         """Halt the pipeline with an error, or clear it with `set_error(None, None, None)`.
 

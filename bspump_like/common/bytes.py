@@ -34,11 +34,8 @@ class EncodingOptions(ConcurrencyOptions):
     )  # fmt: skip
 
 
-class StringToBytesParser(Processor):
-    """Encode text.
-
-    In: str. Out: bytes. Raises: UnicodeEncodeError, if the encoding lacks a character and `errors` is strict.
-    """
+class EncodingProcessor(Processor):
+    """The base of processors that go between text and bytes."""
 
     class Options(EncodingOptions):
         """The encoding."""
@@ -50,28 +47,24 @@ class StringToBytesParser(Processor):
         super().__init__(app, pipeline, id, config)
         self.Encoding: str = self.options.encoding
         self._errors: str = self.options.errors
+
+
+class StringToBytesParser(EncodingProcessor):
+    """Encode text.
+
+    In: str. Out: bytes. Raises: UnicodeEncodeError, if the encoding lacks a character and `errors` is strict.
+    """
 
     def process(self, context: Context, event: Event) -> Event:
         """Return the text as bytes."""
         return event.encode(self.Encoding, self._errors)
 
 
-class BytesToStringParser(Processor):
+class BytesToStringParser(EncodingProcessor):
     """Decode bytes.
 
     In: bytes. Out: str. Raises: UnicodeDecodeError, if they are not in the encoding and `errors` is strict.
     """
-
-    class Options(EncodingOptions):
-        """The encoding."""
-
-    def __init__(
-        self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None
-    ) -> None:
-        """See `Processor`."""
-        super().__init__(app, pipeline, id, config)
-        self.Encoding: str = self.options.encoding
-        self._errors: str = self.options.errors
 
     def process(self, context: Context, event: Event) -> Event:
         """Return the bytes as text."""
