@@ -180,7 +180,6 @@ class PumpService(asab.Service):
         try:
             await self.store.open(self.store_path)
             self._claims = Claims(self.store_path)
-            await asyncio.to_thread(self._claims.take, list(self.Pipelines))
             self._say_unused_sections()
             if self.settings.options.gc_threshold:
                 gc.set_threshold(self.settings.options.gc_threshold, 20, 100)
@@ -209,6 +208,8 @@ class PumpService(asab.Service):
                 L.warning("nothing reads the section [%s] of the configuration (%s)", section, nearest(section, known))
 
     async def _start_pipelines(self, pipelines: list[Pipeline]) -> None:
+        if self._claims is not None:
+            await asyncio.to_thread(self._claims.take, [pipeline.Id for pipeline in pipelines])
         for pipeline in pipelines:
             pipeline.prepare()
         await self._forget_finished_run(pipelines)
