@@ -13,7 +13,7 @@ from ..config import nearest
 from ..errors import ConfigError, Problem
 from ..policy import ErrorPolicy
 from . import registry as kinds
-from . import schema, workers
+from . import shape, workers
 from .loader import Definition, load
 from .parts import check_args, construct
 from .positions import KeyPath
@@ -168,7 +168,7 @@ class PumpBuilder:
         self, app: BSPumpApplication, svc: BSPumpService, pipeline: Pipeline, definition: Mapping[str, Any]
     ) -> list[Source]:
         """Return the sources that the definition of a pipeline names."""
-        return self._all(self.construct_source, app, svc, pipeline, [item for _, item in schema.sources_of(definition)])
+        return self._all(self.construct_source, app, svc, pipeline, [item for _, item in shape.sources_of(definition)])
 
     def construct_source(
         self, app: BSPumpApplication, svc: BSPumpService, pipeline: Pipeline, definition: Mapping[str, Any]
@@ -203,7 +203,7 @@ class PumpBuilder:
         self, app: BSPumpApplication, svc: BSPumpService, pipeline: Pipeline, definition: Mapping[str, Any]
     ) -> list[ProcessorBase]:
         """Return the processors that the definition of a pipeline names and, last, its sink."""
-        items = [item for _, item in schema.processors_of(definition)]
+        items = [item for _, item in shape.processors_of(definition)]
         processors: list[ProcessorBase] = self._all(self.construct_processor, app, svc, pipeline, items)
         base, _ = kinds.SINK.classes()
         for processor, item in list(zip(processors, items, strict=True))[:-1]:
@@ -396,7 +396,7 @@ class PumpBuilder:
 
     def start_collecting(self) -> bool:
         """Check the shape, and collect problems from now on; return whether there is something to construct."""
-        self._problems = list(schema.check(self.Definition.tree))
+        self._problems = list(shape.check(self.Definition.tree))
         return not self._problems
 
     def finish_collecting(self) -> list[Problem]:
