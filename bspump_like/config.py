@@ -326,7 +326,7 @@ class Configurable(asab.Configurable):
         self.config_section = section
         given = config or {}
         _take_aliases(self.Config, type(self).Options, given)
-        known = _known_keys(type(self))
+        known = known_keys(type(self))
         problems = list(_unknown(given, known, type(self).Options.refused, where))
         if asab.Config.has_section(section):
             for problem in _unknown(dict(asab.Config.items(section)), known, type(self).Options.refused, where):
@@ -349,7 +349,7 @@ class Configurable(asab.Configurable):
 # Functions, not methods: the classes above are extended by people who choose names of their own.
 
 
-def _known_keys(component: type[Configurable]) -> set[str] | None:
+def known_keys(component: type[Configurable]) -> set[str] | None:
     """Return the keys a class declares, None when it reads `Config` freely."""
     declaring = [
         cls
