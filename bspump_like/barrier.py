@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -227,10 +228,10 @@ class Committer:
             StoreError: The store could not be written; the same.
         """
         async with self._lock, self._transactions() as sinks:
-            positions, snapshots, count, discards = await self._cut()
+            positions, snapshots, count, discards, counts = await self._cut()
             try:
                 await self._walk(snapshots)
-                await self._store(positions, snapshots, discards)
+                await self._store(positions, snapshots, discards, counts)
                 for sink in sinks:
                     await sink.commit_transaction({s: p for s, p in positions.items() if s.Pipeline is sink.Pipeline})
             except BaseException:
@@ -274,7 +275,9 @@ class Committer:
             raise DeliveryError(f"the barrier was not complete after {seconds:.0f} s")
         await task
 
-    async def _cut(self) -> tuple[dict[Source, dict[str, Any]], dict[tuple[str, str], Any], int, list[int]]:
+    async def _cut(
+        self,
+    ) -> tuple[dict[Source, dict[str, Any]], dict[tuple[str, str], Any], int, list[int], dict[tuple[str, str], Any]]:
         """Take positions and snapshots that belong together, in one step of the loop."""
         held = False
         try:
@@ -298,11 +301,17 @@ class Committer:
                 for pipeline in self.pipelines
                 for key, part in pipeline.stateful_parts()
             }
-            return positions, snapshots, self.in_flight, discards
+            return positions, snapshots, self.in_flight, discards, self._counts()
         finally:
             if held:
                 for pipeline in self.pipelines:
                     pipeline.hold(self._pausing, False)
+
+    def _counts(self) -> dict[tuple[str, str], Any]:
+        """Return the counters as the store keeps them, if somebody is to read there what a killed process has done."""
+        if not self.pipelines[0].App.pump_service.keeps_counts:
+            return {}
+        return {("counts", p.Id): {"process": os.getpid(), **p.counters.as_dict()} for p in self.pipelines}
 
     def _state_lags(self) -> bool:
         """Tell whether a stateful part may get its events later than their position is queued."""
@@ -364,8 +373,9 @@ class Committer:
                 await pipeline.drain(depth)
 
     async def _store(
-        self, positions: dict[Source, dict[str, Any]], snapshots: dict[tuple[str, str], Any], discards: list[int]
-    ) -> None:
+        self, positions: dict[Source, dict[str, Any]], snapshots: dict[tuple[str, str], Any], discards: list[int],
+        counts: dict[tuple[str, str], Any],
+    ) -> None:  # fmt: skip
         store: AsyncStore = self.pipelines[0].App.pump_service.store
         letters = [(p, p.failures.dead_letters) for p in self.pipelines]
         for pipeline, _ in letters:
@@ -375,8 +385,9 @@ class Committer:
             snapshots,
             [letter for _, waiting in letters for letter in waiting],
             discards,
+            counts,
         )
-        if not (commit.positions or commit.snapshots or commit.dead_letters or commit.discards):
+        if not (commit.positions or commit.snapshots or commit.dead_letters or commit.discards or commit.state):
             return
         try:
             await store.call(Store.commit, commit)

@@ -49,6 +49,8 @@ class PumpService(asab.Service):
         """True: if the last run came to its end, start over instead of going on behind it."""
         self.from_start = False
         """True: forget all positions and snapshots at the start."""
+        self.keeps_counts = False
+        """True: each barrier stores the counters, so that they can be read when this process has been killed."""
         self._background: set[asyncio.Task[Any]] = set()
         self._starting: asyncio.Task[None] | None = None
         self._running = self._started = self._ending = self._stopping = self._gave_up = False
@@ -185,9 +187,7 @@ class PumpService(asab.Service):
                 gc.set_threshold(self.settings.options.gc_threshold, 20, 100)
             for connection in self.Connections.values():
                 await connection.on_start()
-            for lookup in self.Lookups.values():
-                if not lookup.Lazy:
-                    await lookup.update()
+            await self._load_lookups([lookup for lookup in self.Lookups.values() if not lookup.Lazy])
             self._running = True
             await self._start_pipelines(list(self.Pipelines.values()))
             self.start_background(replay_forever(self), "replay of dead letters")
@@ -197,6 +197,17 @@ class PumpService(asab.Service):
         except Exception:
             L.exception("cannot start")
             self.App.stop(1)
+
+    async def _load_lookups(self, lookups: list[Lookup]) -> None:
+        """Load side by side: one whose master is away must not keep the others from being served to their slaves."""
+        loading = [self.App.Loop.create_task(lookup.on_start()) for lookup in lookups]
+        try:
+            await asyncio.gather(*loading)
+        except BaseException:
+            for task in loading:
+                task.cancel()
+            await asyncio.wait(loading)
+            raise
 
     def _say_unused_sections(self) -> None:
         """Warn of sections of the configuration file that no component has read: a typing error does nothing, silently."""

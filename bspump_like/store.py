@@ -97,12 +97,14 @@ class Commit:
         snapshots: (pipeline, part) -> state.
         dead_letters: New ones.
         discards: Ids of dead letters that were replayed.
+        state: (namespace, key) -> value of the key-value state; None as value forgets the key.
     """
 
     positions: dict[tuple[str, str], dict[str, Any]] = dataclasses.field(default_factory=dict)
     snapshots: dict[tuple[str, str], Any] = dataclasses.field(default_factory=dict)
     dead_letters: list[DeadLetter] = dataclasses.field(default_factory=list)
     discards: list[int] = dataclasses.field(default_factory=list)
+    state: dict[tuple[str, str], Any] = dataclasses.field(default_factory=dict)
 
 
 class StoreError(BSPumpError):
@@ -160,6 +162,7 @@ class Store:
                 )
                 self._insert_dead_letters(commit.dead_letters)
                 self._delete_dead_letters(commit.discards)
+                self._set_state(commit.state)
         except sqlite3.Error as error:
             raise StoreError(f"cannot write the store {self.path}", detail=str(error), hint="free space") from error
 
@@ -169,6 +172,11 @@ class Store:
             "SELECT partition, value FROM positions WHERE pipeline = ? AND source = ?", (pipeline, source)
         )
         return {partition: decode(value) for partition, value in rows}
+
+    def sources(self, pipeline: str) -> dict[str, dict[str, Any]]:
+        """Return source id -> partition -> where to resume, of all sources of a pipeline that have such a place."""
+        rows = self._db.execute("SELECT DISTINCT source FROM positions WHERE pipeline = ?", (pipeline,)).fetchall()
+        return {source: self.positions(pipeline, source) for (source,) in rows}
 
     def snapshots(self, pipeline: str) -> dict[str, Any]:
         """Return part id -> state, of one pipeline."""
@@ -196,6 +204,11 @@ class Store:
         row = self._db.execute("SELECT value FROM state WHERE namespace = ? AND key = ?", (namespace, key)).fetchone()
         return default if row is None else decode(row[0])
 
+    def get_states(self, namespace: str) -> dict[str, Any]:
+        """Return key -> value of one namespace of the key-value state."""
+        rows = self._db.execute("SELECT key, value FROM state WHERE namespace = ?", (namespace,))
+        return {key: decode(value) for key, value in rows}
+
     def set_state(self, namespace: str, values: Mapping[str, Any]) -> None:
         """Set values of the key-value state.
 
@@ -205,12 +218,18 @@ class Store:
         try:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
-                self._db.executemany(
-                    "INSERT OR REPLACE INTO state VALUES (?, ?, ?)",
-                    [(namespace, k, encode(v)) for k, v in values.items()],
-                )
+                self._set_state({(namespace, key): value for key, value in values.items()})
         except sqlite3.Error as error:
             raise StoreError(f"cannot write the store {self.path}", detail=str(error), hint="free space") from error
+
+    def _set_state(self, values: Mapping[tuple[str, str], Any]) -> None:
+        self._db.executemany(
+            "INSERT OR REPLACE INTO state VALUES (?, ?, ?)",
+            [(space, key, encode(value)) for (space, key), value in values.items() if value is not None],
+        )
+        self._db.executemany(
+            "DELETE FROM state WHERE namespace = ? AND key = ?", [key for key, value in values.items() if value is None]
+        )
 
     def dead_letters(
         self, pipeline: str | None = None, state: str | None = None, limit: int = 1000

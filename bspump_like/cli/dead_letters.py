@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import re
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .text import one_line, printable
 
@@ -18,7 +21,9 @@ examples:
   pump dead-letters replay 17 18             the pump sends them again, at once or when it runs next
   pump dead-letters replay --all --pipeline Flights
   pump dead-letters discard --all
-  pump dead-letters list --store 'var/bspump.worker-0-of-4.db'    each worker has its own store
+  pump dead-letters show 1/4:17              letter 17 in the store of worker 1 of 4
+
+With --workers each worker has a store of its own beside the one that is configured; all of them are looked into.
 """
 
 _ACTIONS = {
@@ -34,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `pump dead-letters`."""
     actions = "; ".join(f"{name}: {text}" for name, text in _ACTIONS.items())
     parser.add_argument("action", choices=_ACTIONS, help=actions)
-    parser.add_argument("ids", nargs="*", type=int, metavar="ID", help="numbers, as list shows them")
+    parser.add_argument("ids", nargs="*", type=_place, metavar="ID", help="numbers, as list shows them")
     parser.add_argument("--all", action="store_true", help="all of them (of the pipeline, with --pipeline)")
     parser.add_argument("--pipeline", metavar="P", help="only those of this pipeline")
     parser.add_argument("--store", metavar="PATH", help="the store file; else [store] path, else var/bspump.db")
@@ -48,23 +53,39 @@ def run(options: argparse.Namespace) -> int:
 
     if options.action != "list" and bool(options.ids) == options.all:
         raise ConfigError(f"say which to {options.action}", hint="one or more ID, or --all")
-    store = _open(options.store or _configured(options.config))
-    try:
-        return _list(store, options) if options.action == "list" else _each(store, options)
-    finally:
-        store.close()
+    with contextlib.ExitStack() as opened:
+        stores = _open(options.store or _configured(options.config), opened)
+        return _list(stores, options) if options.action == "list" else _each(stores, options)
 
 
-def _open(path: str) -> Store:
-    """Open the store; when only workers have some of that name, name one of them."""
-    import os
+_Stores = Mapping[str, "Store"]
+"""Label of a worker, empty for a process alone -> its store."""
 
-    from ..store import StoreError, open_store
-    from .stores import files_of_other_counts
 
-    if not os.path.exists(path) and (files := files_of_other_counts(path, 1)):
-        raise StoreError(f"there is no store at {path}", hint=f"each worker has its own: --store {files[0]}")
-    return open_store(path)
+class _Place(NamedTuple):
+    """Where a dead letter is: the label of its store, and its number there."""
+
+    label: str
+    id: int
+
+    def __str__(self) -> str:
+        return f"{self.label}:{self.id}" if self.label else str(self.id)
+
+
+def _place(text: str) -> _Place:
+    match = re.fullmatch(r"(?:(\d+/\d+):)?(\d+)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"expected a number such as 17, or 1/4:17 for a worker, not '{text}'")
+    return _Place(match[1] or "", int(match[2]))
+
+
+def _open(path: str, opened: contextlib.ExitStack) -> _Stores:
+    """Open the store that is configured, and those of all workers beside it."""
+    from ..store import open_store
+    from .stores import StoreFile, store_files
+
+    files = store_files(path) or [StoreFile(path)]  # which says that there is none
+    return {file.label: opened.enter_context(contextlib.closing(open_store(file.path))) for file in files}
 
 
 def _configured(config: str | None) -> str:
@@ -76,52 +97,71 @@ def _configured(config: str | None) -> str:
     return path
 
 
-def _list(store: Store, options: argparse.Namespace) -> int:
-    letters = store.dead_letters(options.pipeline, limit=options.limit + 1)
-    letters = [letter for letter in letters if not options.ids or letter.id in options.ids]
-    for letter in letters[: options.limit]:
+def _list(stores: _Stores, options: argparse.Namespace) -> int:
+    found = [
+        (letter.time, _Place(label, letter.id), letter)
+        for label, store in stores.items()
+        for letter in store.dead_letters(options.pipeline, limit=options.limit + 1)
+        if not options.ids or _Place(label, letter.id) in options.ids
+    ]
+    found.sort(key=lambda one: one[:2])
+    for _, place, letter in found[: options.limit]:
         error, event = one_line(f"{letter.error_type}: {letter.error}", 60), one_line(_text(letter.event), 60)
-        place = f"{letter.pipeline}.{letter.processor}"
-        print(f"{letter.id:>6}  {_time(letter.time)}  {place}  {letter.state}  {error}  {event}")
-    if not letters:
+        part = f"{letter.pipeline}.{letter.processor}"
+        print(f"{place!s:>6}  {_time(letter.time)}  {part}  {letter.state}  {error}  {event}")
+    if not found:
         print("no dead letters", file=sys.stderr)
-    elif len(letters) > options.limit:
+    elif len(found) > options.limit:
         print(f"and more; --limit {options.limit * 10} shows them", file=sys.stderr)
     return 0
 
 
-def _each(store: Store, options: argparse.Namespace) -> int:
-    ids = _all_ids(store, options.pipeline) if options.all else options.ids
-    known = [letter for letter in map(store.dead_letter, ids) if letter is not None]
-    missing = [id for id in ids if id not in {letter.id for letter in known}]
+def _each(stores: _Stores, options: argparse.Namespace) -> int:
+    places = _all(stores, options.pipeline) if options.all else options.ids
+    known: dict[_Place, DeadLetter] = {}
+    for place in places:
+        letter = stores[place.label].dead_letter(place.id) if place.label in stores else None
+        if letter is not None:
+            known[place] = letter
     if options.action == "show":
-        for letter in known:
-            _show(letter)
+        for place, letter in known.items():
+            _show(place, letter)
     elif options.action == "discard":
-        print(f"discarded {store.discard(letter.id for letter in known)}")
+        print(f"discarded {_sum_over(stores, known, lambda store, ids: store.discard(ids))}")
     else:
-        missing = [*missing, *_replay(store, known)]
-    if missing:
-        print(f"there is no dead letter {', '.join(map(str, missing))}", file=sys.stderr)
+        _replay(stores, known)
+    if missing := [str(place) for place in places if place not in known]:
+        print(f"there is no dead letter {', '.join(missing)}", file=sys.stderr)
     return 1 if missing else 0
 
 
-def _all_ids(store: Store, pipeline: str | None) -> list[int]:
-    return [letter.id for letter in store.dead_letters(pipeline, limit=sys.maxsize)]
+def _all(stores: _Stores, pipeline: str | None) -> list[_Place]:
+    return [
+        _Place(label, letter.id)
+        for label, store in stores.items()
+        for letter in store.dead_letters(pipeline, limit=sys.maxsize)
+    ]
 
 
-def _replay(store: Store, letters: list[DeadLetter]) -> list[int]:
-    asked = store.request_replay(letter.id for letter in letters)
+def _sum_over(stores: _Stores, places: Iterable[_Place], act: Callable[[Store, list[int]], int]) -> int:
+    """Return the sum of what `act` returns for each store and the ids in it."""
+    ids: dict[str, list[int]] = {}
+    for place in places:
+        ids.setdefault(place.label, []).append(place.id)
+    return sum(act(stores[label], numbers) for label, numbers in ids.items())
+
+
+def _replay(stores: _Stores, letters: Mapping[_Place, DeadLetter]) -> None:
+    asked = _sum_over(stores, letters, lambda store, ids: store.request_replay(ids))
     print(f"{asked} will be sent again: at once if the pump runs, else when it runs next")
-    for letter in letters:
+    for place, letter in letters.items():
         if letter.state == "unreplayable":
-            print(f"{letter.id} cannot be sent again: the store has only a picture of its event", file=sys.stderr)
-    return []
+            print(f"{place} cannot be sent again: the store has only a picture of its event", file=sys.stderr)
 
 
-def _show(letter: DeadLetter) -> None:
+def _show(place: _Place, letter: DeadLetter) -> None:
     attempts = f"{letter.attempts} attempt{'s' if letter.attempts != 1 else ''}"
-    print(f"dead letter {letter.id}, {letter.state}, {_time(letter.time)}, {attempts}")
+    print(f"dead letter {place}, {letter.state}, {_time(letter.time)}, {attempts}")
     print(f"pipeline:  {letter.pipeline}\nprocessor: {letter.processor}")
     print(f"error:     {printable(f'{letter.error_type}: {letter.error}')}")
     _block("event", _text(letter.event, pretty=True))

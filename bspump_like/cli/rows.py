@@ -82,12 +82,32 @@ def _unknown() -> None:
     return None
 
 
-def merged(reports: Iterable[Iterable[Mapping[str, Any]]]) -> list[Row]:
+COUNTS = ("events_in", "events_out", "dropped", "errors", "dead_letters")
+"""The fields that add up over the lives of a worker."""
+
+
+def carried_on(rows: Iterable[Row], carried: Mapping[str, Row], seconds: float) -> list[Row]:
+    """Return the rows of a process with the counts of those before it in the same place added.
+
+    Args:
+        rows: Of the process that runs now; none while there is none.
+        carried: Pipeline -> what the earlier ones have done.
+        seconds: Between the start of the first and the start of this one.
+    """
+    found = []
+    for row in rows:
+        before = carried.get(row.id, Row(row.id))
+        counts = {field: getattr(row, field) + getattr(before, field) for field in COUNTS}
+        found.append(dataclasses.replace(row, seconds=row.seconds + seconds, **counts))
+    here = {row.id for row in found}
+    return found + [row for id, row in carried.items() if id not in here]
+
+
+def merged(reports: Iterable[Iterable[Row]]) -> list[Row]:
     """Return one row per pipeline from the rows of all workers."""
     by_id: dict[str, list[Row]] = {}
     for report in reports:
-        for values in report:
-            row = Row(**values)
+        for row in report:
             by_id.setdefault(row.id, []).append(row)
     return [_sum(rows) for rows in by_id.values()]
 
@@ -97,10 +117,7 @@ def _sum(rows: list[Row]) -> Row:
     state = (
         rows[0].state if len(states) == 1 else ", ".join(f"{number} {name}" for name, number in states.most_common())
     )
-    summed = {
-        field: sum(getattr(row, field) for row in rows)
-        for field in ("events_in", "events_out", "dropped", "errors", "dead_letters", "done", "total")
-    }
+    summed = {field: sum(getattr(row, field) for row in rows) for field in (*COUNTS, "done", "total")}
     return Row(rows[0].id, state=state, seconds=max(row.seconds for row in rows), **summed)
 
 

@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plain", action="store_true", help="log lines instead of the live table, on a terminal, too")
     parser.add_argument("-v", "--verbose", action="store_true", help="log debug messages")
     parser.add_argument("--worker", type=_share, default=(0, 1), help=argparse.SUPPRESS)
+    parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--link", type=int, help=argparse.SUPPRESS)
 
 
@@ -73,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run_here(options: argparse.Namespace) -> int:
-    from . import stores
+    from . import resharing, stores
     from .link import LinkView
     from .session import Reporter, build, load_definitions, make_application, report_period, run_to_end
     from .views import View, choose_view
@@ -83,13 +84,16 @@ def _run_here(options: argparse.Namespace) -> int:
     service, (index, count) = app.pump_service, options.worker
     configured = options.store or service.store_path
     service.store_path = stores.store_path(configured, index, count)
-    anew = {"from_start": options.from_start, "rerun": options.rerun}
     service.from_start, service.rerun = options.from_start, options.rerun
+    service.keeps_counts = options.link is not None
     secrets = build(app, definitions, allow=options.allow, worker=options.worker)
+    if count == 1 or options.prepare:
+        anew = {"from_start": options.from_start, "rerun": options.rerun}
+        resharing.prepare(configured, count, service.Pipelines, **anew)
+    if options.prepare:
+        return 0
     if options.once:
         _end_after_one_cycle(app)
-    if count == 1:
-        stores.refuse_other_counts(configured, 1, service.Pipelines, **anew)
     over = stores.finished_before(service.store_path, service.Pipelines)
     if over and not (options.from_start or options.rerun):
         print(f"{', '.join(over)}: the last run came to the end of the input; --rerun begins anew", file=sys.stderr)
@@ -115,36 +119,33 @@ def _run_workers(options: argparse.Namespace) -> int:
     import asyncio
 
     from ..settings import PumpSettings, StoreSettings
-    from . import stores
-    from .session import load_definitions, read_configuration, report_period
+    from .session import read_configuration, report_period
     from .supervisor import Supervisor, say
     from .views import choose_view
 
-    definitions = load_definitions(options.definitions, options.overrides)
-    if (code := _lint(options)) != 0:
-        return 2 if code == 1 else code
-    anew = {"from_start": options.from_start, "rerun": options.rerun}
     read_configuration(options.config)
+    if (code := _prepare(options)) != 0:
+        return code
     base = options.store or StoreSettings("store").options.path
-    pipelines = [p.get("id") or p["class"] for d in definitions for p in d.tree.get("pipelines") or ()]
-    stores.refuse_other_counts(base, options.workers, pipelines, **anew)
-    stores.begin_anew(base, options.workers, pipelines, **anew)
     view = choose_view(plain=options.plain, period=report_period(), say=say)
     stop_timeout = PumpSettings("bspump").options.stop_timeout
 
     async def supervise() -> int:
-        return await Supervisor(_command(options), options.workers, view, stop_timeout + 5).run()
+        return await Supervisor(_command(options), options.workers, base, view, stop_timeout + 5).run()
 
     return asyncio.run(supervise())
 
 
-def _lint(options: argparse.Namespace) -> int:
+def _prepare(options: argparse.Namespace) -> int:
+    """Build everything once in a process of its own, which says all that is wrong, and makes the stores ready."""
     import subprocess
 
-    from .supervisor import _environment
+    from .supervisor import environment
 
-    command = [sys.executable, "-m", __package__, "lint", *_shared_arguments(options), "--quiet"]
-    return subprocess.run(command, env=_environment(), check=False, stdin=subprocess.DEVNULL).returncode  # noqa: S603
+    flags = [f"--{flag.replace('_', '-')}" for flag in ("from_start", "rerun") if getattr(options, flag)]
+    command = [sys.executable, "-m", __package__, *_command(options), *flags, "--prepare"]
+    command += ["--worker", f"0/{options.workers}"]
+    return subprocess.run(command, env=environment(), check=False, stdin=subprocess.DEVNULL).returncode  # noqa: S603
 
 
 def _shared_arguments(options: argparse.Namespace) -> list[str]:

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import ConfigError, Problem
 from ..store import Store
+
+
+@dataclasses.dataclass(frozen=True)
+class StoreFile:
+    """The store of one process: `index` from 0, of `count` that share the input."""
+
+    path: str
+    index: int = 0
+    count: int = 1
+
+    @property
+    def label(self) -> str:
+        """Return `1/4` for the second of four workers, nothing for a process that was alone."""
+        return f"{self.index}/{self.count}" if self.count > 1 else ""
 
 
 def store_path(path: str, index: int = 0, count: int = 1) -> str:
@@ -18,58 +33,23 @@ def store_path(path: str, index: int = 0, count: int = 1) -> str:
     return str(base.with_name(f"{base.stem}.worker-{index}-of-{count}{base.suffix}"))
 
 
-def files_of_other_counts(path: str, count: int) -> list[str]:
-    """Return the existing store files of runs with another number of workers."""
-    if path == ":memory:":
-        return []
-    base = Path(path)
-    found = [one for one in sorted(base.parent.glob(f"{base.stem}.worker-*-of-*{base.suffix}")) if one.is_file()]
-    others = [str(one) for one in found if not one.stem.endswith(f"-of-{count}")]
-    if count != 1 and base.is_file():
-        others.append(str(base))
-    return others
-
-
-def refuse_other_counts(path: str, count: int, pipelines: Iterable[str], *, from_start: bool, rerun: bool) -> None:
-    """Refuse to go on with another number of workers than the last run had.
-
-    Each worker's store knows how far that worker came with its share. Shared out anew, some input would be read twice and
-    some never.
+def store_files(path: str) -> list[StoreFile]:
+    """Return the store files that exist: that of a process alone, then those of workers, by their numbers.
 
     Args:
         path: Store path as configured.
-        count: Number of workers now.
-        pipelines: Ids of the pipelines that are to run.
-        from_start: Begin anew in any case: what the other files know of these pipelines is forgotten.
-        rerun: Begin anew if they came to their end.
-
-    Raises:
-        ConfigError: Another number of workers has left off in the middle, or came to the end and nobody asked to begin anew.
     """
-    for file in files_of_other_counts(path, count):
-        with contextlib.closing(Store(file)) as store:
-            known = store.pipelines() & set(pipelines)
-            unfinished = known - _finished(store)
-            if from_start or (rerun and not unfinished):
-                store.forget(known)
-            elif known:
-                raise ConfigError([_other_count(file, count, known, unfinished)])
-
-
-def _other_count(file: str, count: int, known: set[str], unfinished: set[str]) -> Problem:
-    then, now = _plural(_count(file)), _plural(count)
-    if not unfinished:
-        return Problem(
-            f"{file}: {', '.join(sorted(known))} came to the end of the input with {then}; "
-            f"with {now} all of it would be read again",
-            hint="--rerun, if that is meant",
-        )
-    option = f"--workers {_count(file)}" if _count(file) > 1 else "without --workers"
-    return Problem(
-        f"{file} holds positions of {', '.join(sorted(unfinished))} from a run with {then} that has not come to its end; "
-        f"with {now} they would be lost",
-        hint=f"run it {option} to its end, or begin anew with --from-start",
-    )
+    if path == ":memory:":
+        return []
+    base = Path(path)
+    name = re.compile(rf"{re.escape(base.stem)}\.worker-(\d+)-of-(\d+){re.escape(base.suffix)}")
+    found = [StoreFile(path)] if base.is_file() else []
+    workers = []
+    for one in base.parent.iterdir() if base.parent.is_dir() else ():
+        match = name.fullmatch(one.name)
+        if match is not None and one.is_file():
+            workers.append(StoreFile(str(one), int(match[1]), int(match[2])))
+    return found + sorted(workers, key=lambda file: (file.count, file.index))
 
 
 def begin_anew(path: str, count: int, pipelines: Iterable[str], *, from_start: bool, rerun: bool) -> None:
@@ -81,21 +61,12 @@ def begin_anew(path: str, count: int, pipelines: Iterable[str], *, from_start: b
     with contextlib.ExitStack() as opened:
         files = [store_path(path, index, count) for index in range(count)]
         stores = [opened.enter_context(contextlib.closing(Store(file))) for file in files if Path(file).exists()]
-        over = all(store.pipelines() & wanted <= _finished(store) for store in stores)
+        over = all(store.pipelines() & wanted <= finished(store) for store in stores)
         for store in stores if from_start or (rerun and over) else ():
             store.forget(wanted)
 
 
-def _count(file: str) -> int:
-    number = Path(file).stem.rpartition("-of-")[2]
-    return int(number) if ".worker-" in Path(file).stem and number.isdecimal() else 1
-
-
-def _plural(count: int) -> str:
-    return "one process" if count == 1 else f"{count} workers"
-
-
-def _finished(store: Store) -> set[str]:
+def finished(store: Store) -> set[str]:
     """Return the pipelines that came to the end of their input in their last run, as the service notes it."""
     return set(store.get_state("run", "finished", []))
 
@@ -105,4 +76,4 @@ def finished_before(path: str, pipelines: Iterable[str]) -> list[str]:
     if path == ":memory:" or not Path(path).exists():
         return []
     with contextlib.closing(Store(path)) as store:
-        return sorted(_finished(store) & set(pipelines) & store.pipelines())
+        return sorted(finished(store) & set(pipelines) & store.pipelines())

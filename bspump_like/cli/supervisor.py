@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import logging
 import os
 import signal
 import socket
+import sqlite3
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
 
 from ..abc import Backoff
+from ..store import Store, StoreError
 from . import USAGE, link
-from .rows import Row, merged
+from .rows import COUNTS, Row, carried_on, merged
+from .stores import StoreFile, store_path
 from .views import View
 
 L = logging.getLogger(__name__)
@@ -30,18 +34,24 @@ class Supervisor:
     A worker that dies (a signal, an exit without a last report) is started again: after 1 s, then 2, 4, at most every 30 s.
     A worker that ends on purpose has ended; when it was with an error of the definition, all are stopped.
 
+    The counts of a worker go on over its deaths: what the dead process had made durable stands in its store, written by the
+    same barriers as the positions, so an event that is read again is counted once.
+
     Args:
         command: Arguments of `pump run` for all workers.
         count: Number of workers.
+        store: Store path as configured.
         view: Shows the merged rows.
         stop_timeout: Seconds in which the workers have to stop.
     """
 
-    def __init__(self, command: Sequence[str], count: int, view: View, stop_timeout: float) -> None:
+    def __init__(self, command: Sequence[str], count: int, store: str, view: View, stop_timeout: float) -> None:
         """Start nothing yet."""
         self._view = view
         self._stop_timeout = stop_timeout
-        self._workers = [_Worker(self, command, index, count) for index in range(count)]
+        self._workers = [
+            _Worker(self, command, StoreFile(store_path(store, index, count), index, count)) for index in range(count)
+        ]
         self.stopping = asyncio.Event()
         self._forced = False
 
@@ -68,7 +78,7 @@ class Supervisor:
 
     def rows(self) -> list[Row]:
         """Return the rows of all workers as one."""
-        return merged(worker.rows for worker in self._workers)
+        return merged(worker.rows() for worker in self._workers)
 
     def stop(self) -> None:
         """Ask all workers to stop."""
@@ -110,13 +120,21 @@ class Supervisor:
 class _Worker:
     """One place among the workers; the process in it may change."""
 
-    def __init__(self, supervisor: Supervisor, command: Sequence[str], index: int, count: int) -> None:
+    def __init__(self, supervisor: Supervisor, command: Sequence[str], store: StoreFile) -> None:
         self._supervisor = supervisor
-        self._command = [sys.executable, "-m", __package__, *command, "--worker", f"{index}/{count}"]
-        self.index = index
-        self.rows: Sequence[Mapping[str, Any]] = ()
+        self._command = [sys.executable, "-m", __package__, *command, "--worker", f"{store.index}/{store.count}"]
+        self.index = store.index
+        self._store = store
+        self._rows: list[Row] = []
+        self._carried: dict[str, Row] = {}
+        self._first: float | None = None
+        self._before = 0.0  # seconds between the start of the first process here and that of this one
         self._process: asyncio.subprocess.Process | None = None
         self._code: int | None = None
+
+    def rows(self) -> list[Row]:
+        """Return what all processes in this place have done."""
+        return carried_on(self._rows, self._carried, self._before)
 
     @property
     def running(self) -> bool:
@@ -133,6 +151,8 @@ class _Worker:
         backoff = Backoff(1.0, 30.0)
         while True:
             began = loop.time()
+            self._first = began if self._first is None else self._first
+            self._before = began - self._first
             status = await self._live()
             if status == USAGE:
                 self._code = USAGE  # it did not come so far as to report
@@ -140,6 +160,8 @@ class _Worker:
                 if self._code == USAGE:  # the others have the same mistake
                     self._supervisor.stop()
                 return self._code
+            assert self._process is not None
+            await self._carry(self._process.pid)
             if stopping.is_set():
                 return 1
             if loop.time() - began > _LONG_LIFE:
@@ -150,6 +172,21 @@ class _Worker:
                 await asyncio.wait_for(stopping.wait(), wait)
                 return 1
 
+    async def _carry(self, process: int) -> None:
+        """Add up what a dead process has done: what it stored with its barriers, or what it said last if it has no store."""
+        said, self._rows = {row.id: row for row in self._rows}, []
+        try:
+            durable = await asyncio.to_thread(_durable_counts, self._store.path, process)
+        except StoreError as error:
+            say(f"worker {self.index}: its counts are those of its last report: {error}")
+            durable = None
+        for id in said.keys() | (durable or {}).keys():
+            row = said.get(id, Row(id))
+            counts = dataclasses.asdict(row) if durable is None else durable.get(id, {})
+            before = self._carried.get(id, Row(id))
+            added = {field: getattr(before, field) + counts.get(field, 0) for field in COUNTS}
+            self._carried[id] = dataclasses.replace(row, state="restarting", seconds=row.seconds + self._before, **added)
+
     async def _live(self) -> int:
         """Start one process, follow it to its end and return its status."""
         ours, theirs = socket.socketpair()
@@ -157,7 +194,7 @@ class _Worker:
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command, "--link", str(theirs.fileno()), pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE, start_new_session=True, env=_environment(), limit=link.LIMIT,
+                stderr=asyncio.subprocess.PIPE, start_new_session=True, env=environment(), limit=link.LIMIT,
             )  # fmt: skip
         finally:
             theirs.close()
@@ -177,7 +214,7 @@ class _Worker:
                 if not line.endswith(b"\n"):
                     return  # it died while it wrote
                 report = json.loads(line)
-                self.rows = report["rows"]
+                self._rows = [Row(**row) for row in report["rows"]]
                 self._code = report.get("code")
         except ConnectionResetError:
             return
@@ -203,12 +240,26 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def _durable_counts(path: str, process: int) -> dict[str, dict[str, int]] | None:
+    """Return pipeline -> counts that a process has stored; None when it has no store. Blocks."""
+    if not Path(path).exists():
+        return None
+    try:
+        with contextlib.closing(Store(path)) as store:
+            counts = store.get_states("counts")
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot read the store {path}", detail=str(error)) from error
+    return {id: one for id, one in counts.items() if one["process"] == process}
+
+
 def _death(status: int) -> str:
+    if status == -signal.SIGKILL:
+        return "was killed by SIGKILL (by somebody, or by the system for want of memory)"
     if status < 0:
         return f"was killed by {signal.Signals(-status).name}"
     return f"died with status {status}"
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return the environment of a worker: it finds what its parent found."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}

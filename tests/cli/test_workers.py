@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 from collections.abc import Callable
@@ -35,7 +36,8 @@ def test_a_worker_that_dies_is_started_again_and_loses_nothing(pump: Pump) -> No
     done = pump(*RUN, "--workers", "2", "--set", "pipelines.P.source.config.die_at=500")
 
     assert done.returncode == 0, done.stderr
-    assert "worker 1 was killed by SIGKILL; it starts again in " in done.stderr
+    assert re.search(r"worker 1 was killed by SIGKILL .*; it starts again in ", done.stderr)
+    assert "P: 1,000 in, 500 out, 500 dropped, 0 errors in " in done.stderr
     assert sorted(set(pump.lines("out-*.txt"))) == ODD
 
 
@@ -149,7 +151,7 @@ def test_each_worker_has_its_own_store_file(path: str, expected: str) -> None:
 
 
 def test_reports_of_workers_are_added_up() -> None:
-    first = vars(Row("P", 10, 5, 5, 0, 0, "running", 1, 4, 2.0))
-    second = vars(Row("P", 1, 1, 0, 0, 1, "throttled", 1, 4, 3.0))
+    first = Row("P", 10, 5, 5, 0, 0, "running", 1, 4, 2.0)
+    second = Row("P", 1, 1, 0, 0, 1, "throttled", 1, 4, 3.0)
 
     assert merged([[first], [second], []]) == [Row("P", 11, 6, 5, 0, 1, "1 running, 1 throttled", 2, 8, 3.0)]
