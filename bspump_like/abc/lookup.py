@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
+import random
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from ..config import Configurable, Options, Seconds, option
+from ..config import Configurable, Seconds, option
+from ..errors import BSPumpError, ConfigError, ConnectionLost
+from .backoff import Backoff, BackoffOptions
+from .master import KeptTable, Master, kept_path
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -14,18 +21,34 @@ if TYPE_CHECKING:
 L = logging.getLogger(__name__)
 
 
-class LookupOptions(Options):
+class LookupOptions(BackoffOptions):
     """Options of every lookup."""
 
-    master_url: str = option("", "URL of the pump that holds the master copy; empty: this is the master")
+    reload_period: Seconds = option(
+        0.0,
+        "seconds between two looks whether the table has changed; 0: never. For a master; a slave has `master_period`",
+        ge=0,
+    )
+    master_url: str = option(
+        "", "URL of the pump that holds the master copy; empty: this is the master", example="http://127.0.0.1:8080"
+    )
     master_lookup_id: str = option("", "id of the lookup at the master; empty: the same id")
-    master_timeout: Seconds = option(30.0, "seconds to wait for the master", gt=0)
+    master_timeout: Seconds = option(
+        30.0, "seconds to wait for the master, for the connection and for each piece of the answer", gt=0
+    )
+    master_token: str = option("", "token of the master's web server", secret=True)
+    master_period: Seconds = option(
+        60.0, "seconds between two questions to the master whether the table has changed; 0: only at the start", ge=0
+    )
+    use_cache: bool = option(True, "keep the last table of the master in a file, for a start without the master")
+    cache_dir: str = option("", "folder of that file; empty: beside the store")
 
 
 class Lookup(Configurable):
     """A table with a name, loaded at start and replaced as a whole when it changes.
 
-    Override `load`. It publishes `bspump.Lookup.changed!` whenever `load` returns True.
+    Override `load`. It publishes `bspump.Lookup.changed!` whenever `load` returns True. With `master_url` it never calls `load`,
+    but takes the table from another pump: override `serialize` and `deserialize` for that.
     """
 
     class Options(LookupOptions):
@@ -48,6 +71,14 @@ class Lookup(Configurable):
         self.Loop = app.Loop
         self.PubSub = app.PubSub
         self.Lazy = lazy
+        self.version = 0
+        """Grows with every change of the table."""
+        self.problem = ""
+        """Why the table could not be loaded the last time; empty when it could."""
+        self._loaded_at: float | None = None
+        self._updating = asyncio.Lock()
+        self._refreshes = False
+        self._etag: str | None = None
 
     @classmethod
     def construct(cls, app: BSPumpApplication, definition: Mapping[str, Any]) -> Self:
@@ -65,40 +96,186 @@ class Lookup(Configurable):
         """Tell whether this lookup holds the master copy."""
         return not self.options.master_url
 
+    def is_ready(self) -> bool:
+        """Tell whether there is a table; a lazy lookup is ready from the start."""
+        return self.Lazy or self._loaded_at is not None
+
+    # Loading
+
     async def load(self) -> bool:
         """Load the table; return True if it has changed.
 
-        Called once before the pipelines start (unless lazy) and whenever `update` is.
+        Called once before the pipelines start (unless lazy), then every `reload_period`, and whenever `update` is; never twice
+        at a time. Build the new table aside and swap it in whole: events are enriched from the old one meanwhile.
 
         Raises:
-            OSError: The table cannot be read; at start this stops the application.
-            ConfigError: It can be read but is not what was expected.
+            ConnectionLost: Whoever has the table cannot be reached; at start it is asked again until it answers.
+            OSError: The table cannot be read; at start this stops the application, later the old table stays.
+            ConfigError: It can be read but is not what was expected; as for OSError.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no load()")
 
-    async def update(self) -> None:
-        """Load, and tell the subscribers of `bspump.Lookup.changed!` if the table has changed."""
-        if await self.load():
-            self.PubSub.publish("bspump.Lookup.changed!", lookup=self)
+    async def on_start(self) -> None:
+        """Load the table for the first time; called once, before the pipelines start, unless the lookup is lazy.
 
-    def ensure_future_update(self, loop: Any = None) -> None:
-        """Start `update` in the background; a failure is logged and the old table stays."""
-        self.App.pump_service.start_background(self.update(), f"lookup {self.Id}")
+        Returns when there is a table: pipelines must not run without it.
 
-    def serialize(self) -> bytes:
-        """Return the table as bytes, for slaves."""
-        raise NotImplementedError(f"{type(self).__name__} defines no serialize()")
-
-    def deserialize(self, data: bytes) -> None:
-        """Take the table that `serialize` of the master returned."""
-        raise NotImplementedError(f"{type(self).__name__} defines no deserialize(data)")
+        Raises:
+            BSPumpError: It cannot be had, and waiting does not help.
+            OSError: See `load`.
+        """
+        backoff = self._new_backoff()
+        while not self.is_ready():
+            try:
+                await self.update()
+            except ConnectionLost as error:
+                self._say(error)
+                if not self.is_ready():
+                    await asyncio.sleep(backoff.next())
+            except (BSPumpError, OSError) as error:
+                if not self.is_ready():  # there is no copy of the master's table either
+                    raise
+                self._say(error)
 
     async def on_stop(self) -> None:
         """Release what the lookup holds; called once, after the pipelines have stopped."""
 
+    async def update(self) -> bool:
+        """Load, from the master if there is one, and tell subscribers of a change; return whether there was one.
+
+        Raises:
+            Exception: See `load`. The old table stays.
+        """
+        async with self._updating:  # the older of two tables must not come in last
+            try:
+                changed = await (self.load() if self.is_master() else self._load_from_master())
+                self._loaded_at = time.time()
+            finally:
+                if self.is_ready():
+                    self._keep_fresh()
+            if self.problem:
+                L.warning("lookup %s: loaded again", self.Id)
+            self.problem = ""
+        if changed:
+            self.changed()
+        return changed
+
+    def changed(self) -> None:
+        """Say that the table has changed: subscribers of `bspump.Lookup.changed!` hear it, slaves get the new table.
+
+        `update` calls it; call it yourself after changing the table in place.
+        """
+        self.version += 1
+        self.PubSub.publish("bspump.Lookup.changed!", lookup=self)
+
+    def ensure_future_update(self, loop: Any = None) -> None:
+        """Start `update` in the background; a failure is logged and the old table stays."""
+        self.App.pump_service.start_background(self._update_or_say(), f"lookup {self.Id}")
+
+    async def _update_or_say(self) -> None:
+        try:
+            await self.update()
+        except (BSPumpError, OSError) as error:
+            self._say(error)
+
+    def _keep_fresh(self) -> None:
+        period = self.options.reload_period if self.is_master() else self.options.master_period
+        if period and not self._refreshes:
+            self._refreshes = True
+            self.App.pump_service.start_background(self._refresh(period), f"reloading of lookup {self.Id}")
+
+    async def _refresh(self, period: float) -> None:
+        backoff = self._new_backoff()
+        while True:
+            # Soon again after a failure; spread a little, so that many slaves do not ask their master at one time.
+            await asyncio.sleep(backoff.next() if self.problem else period * random.uniform(0.95, 1.05))  # noqa: S311
+            try:
+                await self.update()
+            except Exception as error:  # kept as `problem`, and tried again: one bad table must not end the reloading
+                self._say(error)
+            else:
+                backoff.reset()
+
+    def _new_backoff(self) -> Backoff:
+        return Backoff(self.options.reconnect_delay, self.options.reconnect_delay_max)
+
+    def _say(self, error: Exception) -> None:
+        """Keep why there is no new table; log each reason once, not each try."""
+        said, self.problem = self.problem, str(error).removeprefix(f"lookup {self.Id}: ") or type(error).__name__
+        if self.problem != said:
+            now = "the table as it was stays" if self.is_ready() else "no pipeline starts before"
+            trace = None if isinstance(error, BSPumpError | OSError) else error
+            L.warning("lookup %s cannot be loaded: %s; %s", self.Id, self.problem, now, exc_info=trace)
+
+    # Slaves
+
+    async def _load_from_master(self) -> bool:
+        options = self.options
+        kept = KeptTable(kept_path(self._cache_dir(), self.Id)) if options.use_cache and self._cache_dir() else None
+        if self._etag is None:
+            self._etag = ""
+            if kept is not None:
+                await self._take_kept(kept)
+        master = Master(
+            options.master_url, options.master_lookup_id or self.Id, options.master_timeout, options.master_token
+        )
+        table = await master.fetch(self._etag)
+        if table is None:
+            return False
+        try:
+            await asyncio.to_thread(self.deserialize, table.data)
+        except ValueError as error:
+            raise ConfigError(
+                f"lookup {self.Id}: what the master at {master.url} gave cannot be read: {error}"
+            ) from error
+        self._etag = table.etag
+        if kept is not None:
+            try:
+                await kept.write(table)
+            except OSError as error:  # it is for a later start without the master: this one has what it needs
+                L.warning("lookup %s: the table of the master cannot be kept in %s: %s", self.Id, kept.path, error)
+        return True
+
+    async def _take_kept(self, kept: KeptTable) -> None:
+        try:
+            table = await kept.read()
+            if table is None:
+                return
+            await asyncio.to_thread(self.deserialize, table.data)
+        except (OSError, ValueError) as error:
+            L.warning("lookup %s: the copy of the master's table in %s cannot be used: %s", self.Id, kept.path, error)
+            return
+        self._etag = table.etag
+        self._loaded_at = table.kept_at
+        self.changed()
+
+    def _cache_dir(self) -> str:
+        store = self.App.pump_service.store_path
+        beside = "" if store == ":memory:" else os.path.dirname(store) or "."
+        return str(self.options.cache_dir or beside)
+
+    def serialize(self) -> bytes:
+        """Return the table as bytes, for slaves. Called in a thread, when a slave asks and the table has changed."""
+        raise NotImplementedError(f"{type(self).__name__} defines no serialize()")
+
+    def deserialize(self, data: bytes) -> None:
+        """Take the table that `serialize` of the master returned. Called in a thread: swap the table in whole.
+
+        Raises:
+            ValueError: This is no such table.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no deserialize(data)")
+
     def rest_get(self) -> dict[str, Any]:
         """Return what the web API shows of this lookup."""
-        return {"Id": self.Id, "Class": type(self).__name__}
+        shown: dict[str, Any] = {"Id": self.Id, "Class": type(self).__name__, "Ready": self.is_ready()}
+        if self._loaded_at is not None:
+            shown["LoadedAt"] = self._loaded_at
+        if self.problem:
+            shown["Problem"] = self.problem
+        if not self.is_master():
+            shown["Master"] = self.options.master_url
+        return shown
 
 
 class MappingLookup(Lookup, Mapping[Any, Any]):
@@ -106,6 +283,18 @@ class MappingLookup(Lookup, Mapping[Any, Any]):
 
     # Mapping defines __eq__ and so takes away the hash; lookups are kept in sets.
     __hash__ = object.__hash__
+
+
+class AsyncLookupMixin(Lookup):
+    """A lookup whose `get` is a coroutine, because the answer may have to come from a server."""
+
+    async def get(self, key: Any, default: Any = None) -> Any:
+        """Return the value of `key`, or `default`.
+
+        Raises:
+            ConnectionLost: Whoever knows cannot be asked.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no get(key)")
 
 
 class DictionaryLookup(MappingLookup):
@@ -135,20 +324,25 @@ class DictionaryLookup(MappingLookup):
         return len(self.Dictionary)
 
     def set(self, dictionary: Mapping[Any, Any]) -> None:
-        """Replace the whole table by `dictionary`."""
-        self.Dictionary = dict(dictionary)
+        """Replace the whole table by `dictionary`, which belongs to the lookup from now on if it is a dict."""
+        self.Dictionary = dictionary if type(dictionary) is dict else dict(dictionary)
+        self.version += 1
 
     def serialize(self) -> bytes:
-        """Return the table as JSON."""
-        import orjson
+        """Return the table as JSON: an object when all keys are text, otherwise a list of [key, value]."""
+        from .table_json import dump_table  # orjson is loaded when it is needed
 
-        return orjson.dumps(self.Dictionary, option=orjson.OPT_NON_STR_KEYS)
+        return dump_table(self.Dictionary)
 
     def deserialize(self, data: bytes) -> None:
-        """Take the table from JSON."""
-        import orjson
+        """Take the table from what `serialize` returned; tuples are keys again, dates come back as text.
 
-        self.set(orjson.loads(data))
+        Raises:
+            ValueError: This is no such table.
+        """
+        from .table_json import load_table  # see above
+
+        self.set(load_table(data))
 
     def rest_get(self) -> dict[str, Any]:
         """Return what the web API shows of this lookup, with its size."""

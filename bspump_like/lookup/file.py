@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from ..abc.lookup import DictionaryLookup, LookupOptions
 from ..casting import NULL_VALUES, parse_fields
-from ..config import Seconds, nearest, option
+from ..config import nearest, option
 from ..errors import ConfigError, Problem
 from ..resource import container_path
 from .formats import FORMATS, format_of, read_rows
@@ -54,7 +52,6 @@ class FileLookup(DictionaryLookup):
             {}, "column -> int, float, str, bool, datetime, date, or {type: datetime, format: ...}", parse=parse_fields,
             example={"lat": "float"},
         )  # fmt: skip
-        reload_period: Seconds = option(0.0, "seconds between two looks whether the file has changed; 0: never", ge=0)
 
     def __init__(
         self, app: BSPumpApplication, id: str | None = None, config: Mapping[str, Any] | None = None, lazy: bool = False
@@ -62,7 +59,6 @@ class FileLookup(DictionaryLookup):
         """See `Lookup`."""
         super().__init__(app, id, config, lazy)
         self._seen: tuple[int, int, int] | None = None
-        self._timer: asyncio.TimerHandle | None = None
 
     async def load(self) -> bool:
         """Read the file, in a thread, unless it is as it was the last time.
@@ -71,22 +67,6 @@ class FileLookup(DictionaryLookup):
             ConfigError: There is no such file, package, archive member or key column, or the content is not of the format.
             OSError: It cannot be read.
         """
-        try:
-            return await self._load_if_changed()
-        finally:
-            if self.options.reload_period and self._timer is None:
-                self._timer = self.Loop.call_later(self.options.reload_period, self._reload)
-
-    def _reload(self) -> None:
-        self._timer = None
-        self.ensure_future_update()
-
-    async def on_stop(self) -> None:
-        """Stop looking for changes."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    async def _load_if_changed(self) -> bool:
         seen = await asyncio.to_thread(self._stat)
         if seen == self._seen:
             return False
@@ -149,19 +129,6 @@ class FileLookup(DictionaryLookup):
 
     def _mistake(self, option_name: str, message: str, hint: str = "") -> ConfigError:
         return ConfigError([Problem(message, (option_name,), where=f"lookup {self.Id}", hint=hint)])
-
-    def serialize(self) -> bytes:
-        """Return the table as JSON: an object when all keys are text, otherwise a list of [key, value]."""
-        if all(isinstance(key, str) for key in self.Dictionary):
-            return orjson.dumps(self.Dictionary)
-        return orjson.dumps(list(self.Dictionary.items()))
-
-    def deserialize(self, data: bytes) -> None:
-        """Take the table from what `serialize` returned; dates come back as text."""
-        table = orjson.loads(data)
-        if isinstance(table, list):
-            table = {tuple(key) if isinstance(key, list) else key: value for key, value in table}
-        self.set(table)
 
 
 def _neighbours(path: str) -> str:

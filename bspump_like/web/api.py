@@ -12,7 +12,6 @@ It listens on the loopback interface unless told otherwise; beyond that it wants
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable
@@ -23,6 +22,7 @@ import orjson
 from aiohttp import web
 
 from ..errors import ConfigError
+from .lookups import LookupRoutes
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -52,11 +52,12 @@ class WebAPI:
                 hint="set [web] token, or listen on 127.0.0.1",
             )
         self.router = asab.web.create_web_server(app, config={"listen": f"{host} {port}", "servertokens": "prod"})
+        lookups = LookupRoutes(self._service)
         for path, handler in (
             ("/bspump/v1/pipelines", self._pipelines),
-            ("/bspump/v1/lookup", self._lookups),
-            ("/bspump/v1/lookup/{id}", self._lookup),
-            ("/bspump/v1/lookup/{id}/meta", self._lookup_meta),
+            ("/bspump/v1/lookup", lookups.list),
+            ("/bspump/v1/lookup/{id}", lookups.get),
+            ("/bspump/v1/lookup/{id}/meta", lookups.meta),
             ("/live", self._live),
             ("/ready", self._ready),
         ):
@@ -74,33 +75,16 @@ class WebAPI:
     async def _pipelines(self, request: web.Request) -> web.Response:
         return _json({id: pipeline.rest_get() for id, pipeline in self._service.Pipelines.items()})
 
-    async def _lookups(self, request: web.Request) -> web.Response:
-        return _json([lookup.rest_get() for lookup in self._service.Lookups.values()])
-
-    async def _lookup(self, request: web.Request) -> web.Response:
-        lookup = self._located(request)
-        data = lookup.serialize()
-        tag = f'"{hashlib.sha256(data).hexdigest()}"'
-        if request.headers.get("If-None-Match", request.headers.get("ETag")) == tag:
-            return web.Response(status=304, headers={"ETag": tag})
-        return web.Response(body=data, headers={"ETag": tag}, content_type="application/octet-stream")
-
-    async def _lookup_meta(self, request: web.Request) -> web.Response:
-        return _json(self._located(request).rest_get())
-
-    def _located(self, request: web.Request) -> Any:
-        id = request.match_info["id"]
-        if id not in self._service.Lookups:
-            raise web.HTTPNotFound(text=f"there is no lookup '{id}'\n")
-        return self._service.Lookups[id]
-
     async def _live(self, request: web.Request) -> web.Response:
         return _json({"live": True})
 
     async def _ready(self, request: web.Request) -> web.Response:
         states = {id: pipeline.state() for id, pipeline in self._service.Pipelines.items()}
+        lookups = self._service.Lookups.values()
         ready = all(state in ("running", "throttled", "finished") for state in states.values())
-        return _json({"ready": ready, "pipelines": states}, status=200 if ready else 503)
+        ready = ready and all(lookup.is_ready() for lookup in lookups)
+        told = {one.Id: one.problem or ("loaded" if one.is_ready() else "not loaded yet") for one in lookups}
+        return _json({"ready": ready, "pipelines": states, "lookups": told}, status=200 if ready else 503)
 
 
 def _json(value: Any, status: int = 200) -> web.Response:

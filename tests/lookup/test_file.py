@@ -194,4 +194,6 @@ def test_a_changed_file_is_loaded_again_and_a_broken_one_leaves_the_old_table(tm
         app.stop()
 
     run_pump(build, during=during)
-    assert "lookup L failed: lookup L: row 1 of" in caplog.text
+    assert "lookup L cannot be loaded: row 1 of" in caplog.text
+    assert "the table as it was stays" in caplog.text
+    assert "lookup L: loaded again" in caplog.text

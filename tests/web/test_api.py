@@ -93,3 +93,10 @@ def test_beyond_loopback_a_token_is_a_must():
     beyond = fresh_application({"web": {"listen": "0.0.0.0:8080"}})
     with pytest.raises(bspump_like.ConfigError, match="without a token"), beyond:
         pass
+
+
+def test_readiness_names_the_lookups():
+    async def checks(port):
+        assert b'"lookups":{"Countries":"loaded"}' in (await ask(port, "/ready"))[0]
+
+    run(checks)

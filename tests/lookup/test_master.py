@@ -1,0 +1,320 @@
+"""A slave and its master, which is another process with a web server; what becomes of the slave when it is away."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bspump_like.abc.table_json import PIECE
+from bspump_like.common import LookupEnricher
+from bspump_like.lookup import FileLookup
+from bspump_like.testing import fresh_application
+from tests.pumping import Endless, collect, events, run, until
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Master:
+    """The other pump."""
+
+    def __init__(self, folder):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.table = folder / "table.csv"
+        self.table.write_text("k,v\n1,one\n2,two\n")
+        self.token = ""
+        self.process = None
+
+    def start(self, *more, wait=True):
+        command = [sys.executable, "-m", "tests.lookup.master_pump", str(self.port), str(self.table), self.token, *more]
+        self.process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+        if wait:
+            self.wait()
+        return self
+
+    def wait(self):
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                assert time.monotonic() < deadline, "the master does not come up"
+                assert self.process.poll() is None, "the master has ended"
+
+    def kill(self):
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def write(self, text):
+        new = self.table.with_suffix(".new")
+        new.write_text(text)
+        os.replace(new, self.table)
+
+
+@pytest.fixture
+def master(tmp_path):
+    it = Master(tmp_path)
+    yield it
+    it.kill()
+
+
+QUICK = {"master_period": "20ms", "reconnect_delay": "20ms", "reconnect_delay_max": "20ms", "path": "-", "key": "k"}
+INPUT = [{"k": 1}, {"k": 2}, {"k": 3}]
+
+
+def slave(url, during, *, web=None, **config):
+    """Run a pump whose lookup is a slave; return what its sink got, and the application."""
+    got = []
+
+    def prepare(app):
+        app.pump_service.add_lookup(
+            FileLookup(app, "Table", {"master_url": url, "use_cache": False, **QUICK, **config})
+        )
+
+    def enrich(app, pipeline):
+        return LookupEnricher(app, pipeline, config={"lookup": "Table", "key": "k", "missing": "drop"})
+
+    async def watched(app):
+        await during(app, app.pump_service.Lookups["Table"], got)
+        app.stop()
+
+    options = {"config": {"web": {"listen": f"127.0.0.1 {web}"}}} if web else {}
+    app = run(("P", events(INPUT, cls=Endless), enrich, collect(got)), prepare=prepare, during=watched, **options)
+    return got, app
+
+
+async def get(url, **headers):
+    async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as response:
+        return response.status, await response.read(), response.headers
+
+
+def test_a_slave_has_the_table_before_its_pipelines_start_and_follows_its_changes(master):
+    master.start()
+
+    async def during(app, lookup, got):
+        await until(lambda: len(got) == 2)
+        assert dict(lookup) == {1: {"k": 1, "v": "one"}, 2: {"k": 2, "v": "two"}}
+        master.write("k,v\n1,uno\n")
+        await until(lambda: len(lookup) == 1)
+        assert lookup[1]["v"] == "uno"
+
+    got, app = slave(master.url, during)
+    assert [event["v"] for event in got] == ["one", "two"]
+    assert app.ExitCode == 0
+
+
+def test_an_unchanged_table_does_not_travel_again(master):
+    master.start()
+
+    async def during(app, lookup, got):
+        await until(lambda: len(got) == 2)
+        table = lookup.Dictionary
+        assert await lookup.update() is False
+        assert lookup.Dictionary is table  # what travels is a new dict
+
+    slave(master.url, during, master_period=0)
+
+
+def test_a_table_of_several_pieces_travels_whole(master):
+    count = 2 * PIECE + 7
+    master.write("k,v\n" + "".join(f"{n},v{n}\n" for n in range(count)))
+    master.start()
+
+    async def during(app, lookup, got):
+        await until(lambda: len(got) == 3)
+        assert dict(lookup) == {n: {"k": n, "v": f"v{n}"} for n in range(count)}
+
+    slave(master.url, during)
+
+
+def test_without_master_and_copy_nothing_starts_and_readiness_tells_until_it_comes(master, caplog):
+    port = free_port()
+
+    async def during(app, lookup, got):
+        ready = f"http://127.0.0.1:{port}/ready"
+        await until(lambda: lookup.problem)
+        status, body, _ = await get(ready)
+        assert (status, got, len(lookup)) == (503, [], 0)
+        assert b'"Table":"the master at http://127.0.0.1:' in body
+        assert (await get(f"http://127.0.0.1:{port}/bspump/v1/lookup/Table"))[
+            0
+        ] == 503  # no empty table for its own slaves
+        await asyncio.to_thread(master.start)
+        await until(lambda: len(got) == 2)
+        assert (await get(ready))[0] == 200
+
+    got, app = slave(master.url, during, web=port)
+    assert len(got) == 2
+    assert app.ExitCode == 0
+    said = [record.getMessage() for record in caplog.records if "cannot be loaded" in record.getMessage()]
+    assert len(said) == 1, said  # not one line for each try
+    assert "no pipeline starts before" in said[0]
+    assert "lookup Table: loaded again" in caplog.text
+
+
+def test_without_master_the_copy_of_the_last_run_serves(master, tmp_path, caplog):
+    kept = {"use_cache": True, "cache_dir": str(tmp_path / "kept")}
+
+    async def loaded(app, lookup, got):
+        await until(lambda: len(got) == 2)
+
+    master.start()
+    slave(master.url, loaded, **kept)
+    master.kill()
+
+    async def during(app, lookup, got):
+        await until(lambda: len(got) == 2)
+        assert lookup.is_ready()
+        assert "cannot be reached" in lookup.problem
+        assert lookup.rest_get()["LoadedAt"] == (tmp_path / "kept" / "lookup-Table.cache").stat().st_mtime
+        master.write("k,v\n3,three\n")
+        await asyncio.to_thread(master.start)
+        await until(lambda: 3 in lookup)  # without a word from anybody
+        await until(lambda: not lookup.problem)
+
+    got, _ = slave(master.url, during, **kept)
+    assert [event["v"] for event in got] == ["one", "two"]
+    assert "the table as it was stays" in caplog.text
+
+
+def test_the_copy_saves_the_transfer_when_nothing_has_changed(master, tmp_path):
+    kept = {"use_cache": True, "cache_dir": str(tmp_path)}
+    versions = []
+
+    async def during(app, lookup, got):
+        await until(lambda: len(got) == 2)
+        versions.append(lookup._etag)
+        assert await lookup.update() is False
+
+    master.start()
+    before = time.time()
+    slave(master.url, during, **kept)
+    written = (tmp_path / "lookup-Table.cache").stat().st_mtime_ns
+    slave(master.url, during, **kept)
+    assert versions[0] == versions[1] != ""
+    assert (tmp_path / "lookup-Table.cache").stat().st_mtime_ns == written > before
+
+
+def test_a_master_that_goes_away_leaves_the_last_table(master, caplog):
+    master.start()
+
+    async def during(app, lookup, got):
+        await until(lambda: len(got) == 2)
+        await asyncio.to_thread(master.kill)
+        await until(lambda: lookup.problem)
+        assert dict(lookup) == {1: {"k": 1, "v": "one"}, 2: {"k": 2, "v": "two"}}
+        assert lookup.is_ready()
+        master.write("k,v\n9,nine\n")
+        await asyncio.to_thread(master.start)
+        await until(lambda: 9 in lookup)
+
+    _, app = slave(master.url, during)
+    assert app.ExitCode == 0
+    assert "the table as it was stays" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"master_lookup_id": "Tabel"}, "has no lookup 'Tabel' (see 'master_lookup_id')"),
+        ({"master_token": "wrong"}, "answers 401 (set 'master_token' to its [web] token)"),
+        ({}, "answers 401"),
+        ({"master_url": "http://127.0.0.1:none"}, "which is no URL"),
+    ],
+)
+def test_a_mistake_ends_the_start_with_a_sentence(master, caplog, config, told):
+    if config.get("master_lookup_id") is None:
+        master.token = "sesame"
+    master.start()
+
+    async def during(app, lookup, got):
+        await asyncio.Event().wait()  # it ends by itself
+
+    _, app = slave(config.pop("master_url", master.url), during, **config)
+    assert app.ExitCode == 2
+    assert told in caplog.text
+
+
+def test_the_token_opens_the_master(master):
+    master.token = "sesame"
+    master.start()
+
+    async def during(app, lookup, got):
+        await until(lambda: len(got) == 2)
+
+    assert len(slave(master.url, during, master_token="sesame")[0]) == 2
+
+
+def test_a_lookup_that_cannot_be_written_out_is_said_to_slaves(master, caplog):
+    master.start()
+
+    async def during(app, lookup, got):
+        await until(lambda: "Unserved defines no serialize()" in lookup.problem)
+
+    slave(master.url, during, master_lookup_id="Unserved")
+    assert "answers 501" in caplog.text
+
+
+def test_a_slave_may_be_the_master_of_others(master, tmp_path):
+    master.start()
+    second = Master(tmp_path)
+    second.start(master.url)
+    try:
+
+        async def during(app, lookup, got):
+            await until(lambda: len(got) == 2)
+            master.write("k,v\n5,five\n")
+            await until(lambda: 5 in lookup)
+
+        slave(second.url, during)
+    finally:
+        second.kill()
+
+
+def test_a_damaged_copy_is_not_used_and_it_is_said(master, tmp_path, caplog):
+    (tmp_path / "lookup-Table.cache").write_bytes(b'"tag"\n[[1, tru')
+    master.start()
+
+    async def during(app, lookup, got):
+        await until(lambda: len(got) == 2)
+
+    slave(master.url, during, use_cache=True, cache_dir=str(tmp_path))
+    assert "cannot be used" in caplog.text
+
+
+def test_a_master_that_answers_nothing_is_given_up_after_the_timeout(caplog):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+
+        async def during(app, lookup, got):
+            await until(lambda: "no answer within 0.05 s" in lookup.problem)
+
+        slave(f"http://127.0.0.1:{silent.getsockname()[1]}", during, master_timeout="50ms")
+
+
+def test_a_table_of_anybody_who_writes_json_is_read():
+    with fresh_application() as app:
+        lookup = FileLookup(app, "L", {"path": "-", "key": "k"})
+        for text in (b'{\n  "a": 1,\n  "b": {\n    "c": 2\n  }\n}', b'{"a":1,"b":{"c":2}}', b'[["a",1],["b",{"c":2}]]'):
+            lookup.deserialize(text)
+            assert dict(lookup) == {"a": 1, "b": {"c": 2}}
+        for text in (b"5", b"{", b"[1]", b""):
+            with pytest.raises(ValueError, match=r"expected keys with values|Input|unexpected"):
+                lookup.deserialize(text)
