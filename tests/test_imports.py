@@ -11,7 +11,7 @@ import pytest
 
 from tests.source_tree import PACKAGE, Import, SourceFile, imports, source_files
 
-ABC = {"abc", "errors", "config"}
+ABC = {"abc", "errors", "config", "expression"}
 CORE = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"} - ABC
 TOOLS = {"builder", "cli", "web", "testing"}
 FOLDERS = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}

@@ -1,0 +1,439 @@
+"""From a checked syntax tree to the text of a Python function, in two forms.
+
+The **careful** form is what the language means: each field is read with `get`, and None is looked for where it matters. The
+**fast** form takes it that fields are there and are not None, and reads as somebody would write it by hand:
+
+    where:  duration - pause > 0.5
+    careful: (t0 := get(c0)) is not None and (t1 := get(c1)) is not None and t0 - t1 > c2
+    fast:    event[c0] - event[c1] > c2
+
+Whatever the fast form raises sends the event through the careful one, which answers or explains. That is sound because both
+read only, and because where a None would make the careful form do something else, Python raises a TypeError.
+
+What a definition says never stands in the text: names and values are bound to names of ours.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Set
+from typing import Any, Literal, NamedTuple
+
+from ..config import nearest
+from . import access
+from .error import ExpressionError
+from .functions import FUNCTIONS, Function
+from .generated import Scope
+from .syntax import MAX_INTEGER, column, end_column
+
+Kind = Literal["number", "text", "flag", "any"]
+
+
+class Code(NamedTuple):
+    """A piece of text.
+
+    Attributes:
+        text: An expression of Python that can stand anywhere: a name, a call, or something in parentheses.
+        kind: What its value is, if that is known.
+        nullable: It may be None.
+    """
+
+    text: str
+    kind: Kind = "any"
+    nullable: bool = True
+
+
+_LITERALS: dict[str, Any] = {"true": True, "false": False, "null": None, "none": None}
+RESERVED = frozenset({*_LITERALS, "event", "context"})
+"""Names that mean no field."""
+
+_ARITHMETIC: dict[type[ast.operator], str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%",
+}  # fmt: skip
+_ORDER: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
+_EQUALITY: dict[type[ast.cmpop], str] = {ast.Eq: "==", ast.NotEq: "!="}
+
+_REFUSED: dict[type[ast.AST], tuple[str, str]] = {
+    ast.Pow: ("'**' is not an operator here", "use pow(x, y)"),
+    ast.LShift: ("'<<' is not an operator here", "multiply"),
+    ast.RShift: ("'>>' is not an operator here", "divide with //"),
+    ast.BitAnd: ("'&' is not an operator here", "write 'and', or bit_and(x, y) for numbers"),
+    ast.BitOr: ("'|' is not an operator here", "write 'or'"),
+    ast.BitXor: ("'^' is not an operator here", "use pow(x, y) for a power"),
+    ast.MatMult: ("'@' is not an operator here", 'write the name of such a field as event["@..."]'),
+    ast.Invert: ("'~' is not an operator here", "write 'not'"),
+    ast.Lambda: ("functions cannot be defined here", ""),
+    ast.ListComp: ("there are no loops here", "use the functions for lists: join, any_of, all_of, sum, ..."),
+    ast.SetComp: ("there are no loops here", ""),
+    ast.DictComp: ("there are no loops here", ""),
+    ast.GeneratorExp: ("there are no loops here", ""),
+    ast.NamedExpr: ("':=' is not an operator here", "write '==' to compare; assign with AssignProcessor"),
+    ast.JoinedStr: ('f"..." does not exist here', "add texts with +, or write a template with {{ ... }}"),
+    ast.Await: ("'await' does not exist here", ""),
+    ast.Yield: ("'yield' does not exist here", ""),
+    ast.YieldFrom: ("'yield' does not exist here", ""),
+    ast.Starred: ("'*' before a value does not exist here", ""),
+    ast.Set: ("{...} with values does not exist here", "write a list: [a, b]"),
+}
+
+
+class Compiler:
+    """Writes the expressions of one function.
+
+    Args:
+        scope: Where names and values are bound.
+        names: What names mean besides the fields of the event: values, and functions by callables.
+        fast: Write the fast form.
+        by_get: Read fields by `get` in the fast form, too.
+    """
+
+    def __init__(self, scope: Scope, names: Mapping[str, Any], *, fast: bool, by_get: bool) -> None:
+        """Begin with an empty function."""
+        self._scope = scope
+        self._names = names
+        self._fast = fast
+        self._by_get = by_get
+        self._temporaries = 0
+        self._text = ""
+        self.known: dict[str, Code] = {}
+        """Fields whose value a variable holds already."""
+        self.grows = False
+        """Something was written whose value can be much larger than its parts; reset it at will."""
+
+    def declare(self, name: str) -> str:
+        """Return a name for a variable of the function."""
+        self._temporaries += 1
+        return f"{name}{self._temporaries - 1}"
+
+    def write(self, tree: ast.expr, text: str) -> Code:
+        """Return the code of an expression.
+
+        Args:
+            tree: Of `parse`.
+            text: What was parsed, for messages.
+
+        Raises:
+            ExpressionError: Something that is not in the language.
+        """
+        self._text = text
+        return self._visit(tree)
+
+    def read_field(self, name: str) -> str:
+        """Return the code that reads a field of the event."""
+        bound = self._scope.bind(name)
+        return f"event[{bound}]" if self._fast and not self._by_get else f"event.get({bound})"
+
+    # One method for each kind of node
+
+    def _visit(self, node: ast.expr) -> Code:
+        method = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if method is None or type(node) in _REFUSED:
+            raise self._refusal(node, node)
+        code: Code = method(node)
+        return code
+
+    def _constant(self, node: ast.Constant) -> Code:
+        value = node.value
+        if value is None:
+            return Code("None")
+        if isinstance(value, bool):
+            return Code(str(value), "flag", nullable=False)
+        if isinstance(value, int) and value > MAX_INTEGER:
+            raise self._error(f"the number is larger than {MAX_INTEGER}", node)
+        if isinstance(value, int | float):
+            return Code(self._scope.bind(value), "number", nullable=False)
+        if isinstance(value, str):
+            return Code(self._scope.bind(value), "text", nullable=False)
+        raise self._error(f"there is no {type(value).__name__} here", node)
+
+    def _name(self, node: ast.Name) -> Code:
+        name = node.id
+        if name in _LITERALS:
+            return self._constant(ast.Constant(_LITERALS[name]))
+        if name in ("event", "context"):
+            return Code(name, nullable=False)
+        if name in self._names and not callable(self._names[name]):
+            return Code(self._scope.bind(self._names[name]))
+        return self._field(name, node)
+
+    def _field(self, name: str, node: ast.expr) -> Code:
+        if name.startswith("__"):
+            raise self._error(f"'{name}' is no name of a field", node, 'write event["__..."] if it is')
+        if name in self.known:
+            return self.known[name]
+        return Code(self.read_field(name), nullable=not self._fast)
+
+    def _attribute(self, node: ast.Attribute) -> Code:
+        return self._item(node, node.value, node.attr)
+
+    def _subscript(self, node: ast.Subscript) -> Code:
+        index = node.slice
+        if isinstance(index, ast.Constant) and isinstance(index.value, str):
+            return self._item(node, node.value, index.value)
+        base = self._visit(node.value).text
+        if isinstance(index, ast.Slice):
+            if index.step is not None:
+                raise self._error("a slice has a beginning and an end, no step", index.step)
+            ends = [self._visit(end).text if end is not None else "None" for end in (index.lower, index.upper)]
+            return Code(f"{self._scope.bind(access.part)}({base}, {', '.join(ends)})")
+        return Code(f"{self._scope.bind(access.item)}({base}, {self._visit(index).text})")
+
+    def _item(self, node: ast.expr, of: ast.expr, name: str) -> Code:
+        if isinstance(of, ast.Name) and of.id == "event":
+            if isinstance(node, ast.Attribute) or name in self.known:
+                return self._field(name, node)
+            return Code(self.read_field(name), nullable=not self._fast)
+        if isinstance(node, ast.Attribute) and name.startswith("__"):
+            raise self._error(f"'{name}' is no name of a field", node, 'write ["__..."] if it is')
+        bound = self._scope.bind(name)
+        if isinstance(of, ast.Name) and of.id == "context":
+            return Code(f"context.get({bound})")
+        base, held = self._visit(of).text, self.declare("t")
+        # Plain dicts without a call of ours; objects of other kinds never have their attributes read.
+        inline = f"{held}.get({bound}) if ({held} := {base}).__class__ is dict"
+        return Code(f"({inline} else {self._scope.bind(access.member)}({held}, {bound}))")
+
+    def _boolop(self, node: ast.BoolOp) -> Code:
+        parts = [self._visit(part) for part in node.values]
+        word = " and " if isinstance(node.op, ast.And) else " or "
+        kind: Kind = "flag" if all(part.kind == "flag" for part in parts) else "any"
+        return Code(f"({word.join(part.text for part in parts)})", kind, any(part.nullable for part in parts))
+
+    def _unaryop(self, node: ast.UnaryOp) -> Code:
+        if isinstance(node.op, ast.Not):
+            return Code(f"(not {self._visit(node.operand).text})", "flag", nullable=False)
+        return self._strict(node, "None")
+
+    def _binop(self, node: ast.BinOp) -> Code:
+        return self._strict(node, "None")
+
+    def _compare(self, node: ast.Compare) -> Code:
+        kinds = [type(op) for op in node.ops]
+        if all(kind in _ORDER for kind in kinds):
+            return self._strict(node, "False")
+        if all(kind in _EQUALITY for kind in kinds):
+            operands = [self._visit(part).text for part in (node.left, *node.comparators)]
+            signs = [_EQUALITY[kind] for kind in kinds]
+            pairs = "".join(f" {sign} {operand}" for sign, operand in zip(signs, operands[1:], strict=True))
+            return Code(f"({operands[0]}{pairs})", "flag", nullable=False)
+        if len(kinds) > 1:
+            raise self._error("comparisons of different kinds cannot follow each other", node, "join them with 'and'")
+        if issubclass(kinds[0], ast.Is | ast.IsNot):
+            return self._identity(node)
+        return self._membership(node)
+
+    def _identity(self, node: ast.Compare) -> Code:
+        word = "is" if isinstance(node.ops[0], ast.Is) else "is not"
+        right = node.comparators[0]
+        value = right.value if isinstance(right, ast.Constant) else _LITERALS.get(getattr(right, "id", ""), right)
+        if value is not None:
+            raise self._error(f"'{word}' is for null only", right, f"write '{'==' if word == 'is' else '!='}'")
+        return Code(f"({self._missing_allowed(node.left)} {word} None)", "flag", nullable=False)
+
+    def _missing_allowed(self, node: ast.expr) -> str:
+        """Return the code of what is often missing: read so that the fast form does not raise for it."""
+        fast, self._fast = self._fast, False
+        try:
+            return self._visit(node).text
+        finally:
+            self._fast = fast
+
+    def _membership(self, node: ast.Compare) -> Code:
+        negated = isinstance(node.ops[0], ast.NotIn)
+        container = node.comparators[0]
+        left = self._visit(node.left).text
+        values = _constants(container)
+        if values is not None:
+            text = f"{left} in {self._scope.bind(values)}"
+        else:
+            text = f"{self._scope.bind(access.contains)}({self._visit(container).text}, {left})"
+        return Code(f"(not ({text}))" if negated else f"({text})", "flag", nullable=False)
+
+    def _ifexp(self, node: ast.IfExp) -> Code:
+        test, then, otherwise = (self._visit(part) for part in (node.test, node.body, node.orelse))
+        kind: Kind = then.kind if then.kind == otherwise.kind else "any"
+        return Code(f"({then.text} if {test.text} else {otherwise.text})", kind, then.nullable or otherwise.nullable)
+
+    def _list(self, node: ast.List | ast.Tuple) -> Code:
+        return Code(f"[{', '.join(self._visit(item).text for item in node.elts)}]", nullable=False)
+
+    _tuple = _list
+
+    def _dict(self, node: ast.Dict) -> Code:
+        items = []
+        for key, value in zip(node.keys, node.values, strict=True):
+            if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
+                raise self._error("the keys of {...} are texts", key or value, 'write {"name": value}')
+            items.append(f"{self._scope.bind(key.value)}: {self._visit(value).text}")
+        return Code(f"{{{', '.join(items)}}}", nullable=False)
+
+    # What is None when a part is None
+
+    def _strict(self, node: ast.expr, otherwise: str) -> Code:
+        tests: list[str] = []
+        if isinstance(node, ast.Compare):
+            operands = [self._operand(part, tests)[0] for part in (node.left, *node.comparators)]
+            signs = [_ORDER[type(op)] for op in node.ops]
+            text = operands[0] + "".join(f" {s} {o}" for s, o in zip(signs, operands[1:], strict=True))
+            kind: Kind = "flag"
+        else:
+            text, kind = self._operand(node, tests)
+        if not tests:
+            return Code(f"({text})", kind, nullable=False)
+        if otherwise == "False":
+            return Code(f"({' and '.join(f'{test} is not None' for test in tests)} and {text})", kind, nullable=False)
+        return Code(f"(None if {' or '.join(f'{test} is None' for test in tests)} else {text})", kind)
+
+    def _operand(self, node: ast.expr, tests: list[str]) -> tuple[str, Kind]:
+        """Return the text and the kind of a part of an arithmetic expression; what may be None is put into `tests`."""
+        if isinstance(node, ast.BinOp):
+            if type(node.op) not in _ARITHMETIC:
+                raise self._refused_operator(node)
+            left, right = self._operand(node.left, tests), self._operand(node.right, tests)
+            return self._combined(_ARITHMETIC[type(node.op)], left, right)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+            sign = "-" if isinstance(node.op, ast.USub) else "+"
+            return f"({sign}{self._operand(node.operand, tests)[0]})", "number"
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert):
+            raise self._refusal(node.op, node)
+        code = self._visit(node)
+        if not code.nullable:
+            return code.text, code.kind
+        if code.text.isidentifier() and code.text != "None":
+            if code.text not in tests:
+                tests.append(code.text)
+            return code.text, code.kind
+        held = self.declare("t")
+        tests.append(f"({held} := {code.text})")
+        return held, code.kind
+
+    def _combined(self, sign: str, left: tuple[str, Kind], right: tuple[str, Kind]) -> tuple[str, Kind]:
+        (a, a_kind), (b, b_kind) = left, right
+        if sign == "+":
+            kind: Kind = "number" if "number" in (a_kind, b_kind) else "text" if "text" in (a_kind, b_kind) else "any"
+            self.grows = self.grows or kind != "number"
+            return f"({a} + {b})", kind
+        # The unary plus refuses text: `text * 10**9` and `text % value` would make texts of any length.
+        if sign in "*%" and a_kind not in ("number", "flag"):
+            a = f"+{a}"
+        if sign == "*":
+            self.grows = True
+            if b_kind not in ("number", "flag"):
+                b = f"+{b}"
+        return f"({a} {sign} {b})", "number"
+
+    # Functions
+
+    def _call(self, node: ast.Call) -> Code:
+        if not isinstance(node.func, ast.Name):
+            hint = f"write {node.func.attr}(...)" if isinstance(node.func, ast.Attribute) else ""
+            raise self._error("only functions are called here, by their name", node.func, hint)
+        if node.keywords:
+            raise self._error("arguments of functions have no names here", node.keywords[0].value)
+        name = node.func.id
+        given = self._names.get(name)
+        if callable(given):
+            return Code(f"{self._scope.bind(given)}({', '.join(self._visit(part).text for part in node.args)})")
+        function = FUNCTIONS.get(name)
+        if function is None:
+            own = [key for key, value in self._names.items() if callable(value)]
+            raise self._error(f"there is no function '{name}'", node, nearest_function(name, [*FUNCTIONS, *own]))
+        least, most = function.takes
+        if not least <= len(node.args) <= most:
+            wanted = f"{least}" if least == most else f"{least} to {most}" if most < 100 else f"at least {least}"
+            raise self._error(f"{name} takes {wanted} arguments, not {len(node.args)}", node, function.usage)
+        return self._call_known(function, node)
+
+    def _call_known(self, function: Function, node: ast.Call) -> Code:
+        self.grows = self.grows or function.grows
+        if function.name == "coalesce":
+            return self._coalesce(node)
+        if function.name == "exists":
+            return Code(f"({self._missing_allowed(node.args[0])} is not None)", "flag", nullable=False)
+        arguments = [self._visit(part) for part in node.args]
+        called: Callable[..., Any] = function.safe
+        if function.prepare is not None:
+            constants = [part.value if isinstance(part, ast.Constant) else ... for part in node.args]
+            try:
+                prepared = function.prepare(constants)
+            except ValueError as error:
+                raise self._error(f"{function.name}: {error}", node) from None
+            if prepared is not None:
+                called, left = prepared
+                arguments = [arguments[index] for index in left]
+        elif self._fast and function.fast is not None:
+            called = function.fast
+        text = f"{self._scope.bind(called)}({', '.join(argument.text for argument in arguments)})"
+        nullable = function.nullable and not (self._fast and function.fast is not None)
+        return Code(text, function.kind, nullable)
+
+    def _coalesce(self, node: ast.Call) -> Code:
+        *firsts, last = node.args
+        texts = []
+        for part in firsts:
+            held = self.declare("t")
+            texts.append(f"{held} if ({held} := {self._missing_allowed(part)}) is not None else ")
+        code = self._visit(last)
+        return Code(f"({''.join(texts)}{code.text})", "any", code.nullable)
+
+    # Messages
+
+    def _refusal(self, what: ast.AST, node: ast.expr) -> ExpressionError:
+        message, hint = _REFUSED.get(type(what), (f"'{type(what).__name__}' does not exist here", ""))
+        return self._error(message, node, hint)
+
+    def _refused_operator(self, node: ast.BinOp) -> ExpressionError:
+        message, hint = _REFUSED[type(node.op)]
+        sign = message.split("'")[1]
+        place = self._text.find(sign, end_column(node.left, self._text) - 1) + 1
+        return ExpressionError(message, column=place, text=self._text, hint=hint)
+
+    def _error(self, message: str, node: ast.AST, hint: str = "") -> ExpressionError:
+        return ExpressionError(message, column=column(node, self._text), text=self._text, hint=hint)
+
+
+def nearest_function(name: str, known: list[str]) -> str:
+    """Return what was probably meant; without a near name, where the list is."""
+    hint = nearest(name, known)
+    return hint if hint.startswith("did you mean") else "the functions are listed in docs/how-to/expressions.md"
+
+
+def _constants(node: ast.expr) -> frozenset[Any] | None:
+    """Return the values of a list of constants; None for anything else."""
+    if not isinstance(node, ast.List | ast.Tuple | ast.Set):
+        return None
+    values = []
+    for item in node.elts:
+        if isinstance(item, ast.Name) and item.id in _LITERALS:
+            values.append(_LITERALS[item.id])
+        elif isinstance(item, ast.Constant):
+            values.append(item.value)
+        elif isinstance(item, ast.UnaryOp) and isinstance(item.op, ast.USub) and isinstance(item.operand, ast.Constant):
+            if not isinstance(item.operand.value, int | float):
+                return None
+            values.append(-item.operand.value)
+        else:
+            return None
+    return frozenset(values)
+
+
+def fields_of(tree: ast.expr, names: Set[str] = frozenset()) -> Iterator[str]:
+    """Yield the names of the fields that an expression reads, as often as it reads them."""
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and id(node) not in called and node.id not in RESERVED and node.id not in names:
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "event":
+            yield node.attr
+        elif (
+            isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "event"
+            and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
+        ):  # fmt: skip
+            yield node.slice.value
+
+
+def used_twice(trees: list[ast.expr], names: Set[str]) -> list[str]:
+    """Return the fields that are read more than once, in the order of their first reading."""
+    counted = Counter(name for tree in trees for name in fields_of(tree, names))
+    return [name for name, count in counted.items() if count > 1]

@@ -1,0 +1,81 @@
+"""The functions that expressions may call: one table, which the compiler, the page in docs/how-to and its test read."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Literal
+
+MANY = 1000
+"""Arguments of a function that takes any number."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Function:
+    """One function of the language.
+
+    Attributes:
+        name: What it is called.
+        usage: `substring(text, begin, end)`; the number of its arguments is read from it.
+        help: What it returns, one sentence.
+        example: An expression, and after `->` its value.
+        group: Where the page lists it.
+        safe: What is called. Without a word about it in `help`, it returns None when its first argument is None.
+        fast: What the fast form calls: the same but for None, for which it must raise TypeError.
+        kind: What it returns, if that is known.
+        nullable: It may return None.
+        grows: Its value can be much larger than its arguments.
+        takes: Least and largest number of arguments.
+        prepare: Takes the constant arguments (`...` for the others); returns a function and the indices of the arguments that
+            it takes, or None. Raises ValueError, if a constant does not fit.
+    """
+
+    name: str
+    usage: str
+    help: str
+    example: str
+    group: str
+    safe: Callable[..., Any]
+    takes: tuple[int, int]
+    fast: Callable[..., Any] | None = None
+    kind: Literal["number", "text", "flag", "any"] = "any"
+    nullable: bool = True
+    grows: bool = False
+    prepare: Callable[[list[Any]], tuple[Callable[..., Any], list[int]] | None] | None = None
+
+
+FUNCTIONS: dict[str, Function] = {}
+
+
+def function(usage: str, help: str, example: str, group: str, **more: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Put a function into the table.
+
+    Args:
+        usage: See `Function`; `x=...` marks an argument that may be left out, `...` any number of them.
+        help: See `Function`.
+        example: See `Function`.
+        group: See `Function`.
+        **more: Other fields of `Function`.
+    """
+
+    def register(safe: Callable[..., Any]) -> Callable[..., Any]:
+        name, _, rest = usage.partition("(")
+        arguments = [part.strip() for part in rest.rstrip(")").split(",") if part.strip()]
+        required = sum(1 for part in arguments if "=" not in part and part != "...")
+        most = MANY if "..." in arguments else len(arguments)
+        FUNCTIONS[name] = Function(name, usage, help, example, group, safe, (required, most), **more)
+        return safe
+
+    return register
+
+
+@function(
+    "coalesce(x, y, ...)", "the first of its arguments that is not None", 'coalesce(nick, name, "?") -> "Ann"', "None"
+)
+def _coalesce(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+@function("exists(x)", "whether it is not None", "exists(name) -> true", "None", kind="flag", nullable=False)
+def _exists(value: Any) -> bool:
+    return value is not None

@@ -1,0 +1,36 @@
+"""What is said when an expression fails for an event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ..errors import BSPumpError, ProcessingError
+from .access import shown
+
+Explain = Callable[[Exception, Any, Any], Exception]
+"""Takes the error, context and event; returns the error to raise."""
+
+
+def explanation(text: str, fields: Iterable[str]) -> Explain:
+    """Return what explains errors of one expression.
+
+    Args:
+        text: The expression.
+        fields: The fields that it reads; their values are shown.
+    """
+    named = list(dict.fromkeys(fields))
+
+    def explain(error: Exception, context: Any, event: Any) -> Exception:
+        if isinstance(error, BSPumpError):
+            return error
+        if named and not isinstance(event, Mapping):
+            return ProcessingError(
+                f"`{text}` reads fields, and the event is {type(event).__name__}", detail=shown(event),
+                hint="parse it first",
+            )  # fmt: skip
+        values = ", ".join(f"{name} = {shown(event.get(name))}" for name in named[:5])
+        said = f"{error}" if not isinstance(error, KeyError) else f"no {error}"
+        return ProcessingError(f"`{text}` cannot be computed", detail=f"{said}{' with ' if values else ''}{values}")
+
+    return explain
