@@ -19,7 +19,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, Of
 from ..abc import Batch, Position
 from ..config import nearest
 from ..errors import BSPumpError, ConnectionLost
-from .records import batch, named, partition_name
+from .records import FetchedRecords, batch, named, partition_name
 
 if TYPE_CHECKING:
     from .connection import KafkaConnection
@@ -91,6 +91,7 @@ class Consumer(aiokafka.ConsumerRebalanceListener):
         try:
             async with asyncio.timeout(self._connection.options.connect_timeout):
                 await self._client.start()
+                self._client._fetcher._records = FetchedRecords()
                 # `partitions_for_topic` of the consumer knows only what it has subscribed to.
                 cluster = await self._client._client.fetch_all_metadata()
         except (KafkaError, OSError, TimeoutError) as error:
@@ -110,7 +111,7 @@ class Consumer(aiokafka.ConsumerRebalanceListener):
         if self._options.group_id:
             self._client.subscribe(**({"pattern": pattern} if patterns else {"topics": topics}), listener=self)
             return
-        partitions = [tp for topic in topics for tp in self._partitions_of(topic, cluster)]
+        partitions = self._source.divided(tp for topic in topics for tp in self._partitions_of(topic, cluster))
         self._client.assign(partitions)
         try:
             await self._go_to_positions(partitions)

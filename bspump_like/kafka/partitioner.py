@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import struct
 
-_CACHED = 100_000
-
 
 def murmur2(data: bytes) -> int:
     """Return the 32-bit MurmurHash2 of `data` with Kafka's seed, as an unsigned number.
@@ -31,35 +29,26 @@ Place = tuple[str, int]
 
 
 class Partitioner:
-    """Chooses partitions of one topic: by the key's hash, or round the partitions, a run of messages each.
+    """Chooses partitions of one topic: by the key's hash, or one after the other (KIP-480: a batch each).
 
     Args:
         topic: The topic.
         count: Number of its partitions.
-        run: Messages without a key that go to one partition before the next: batches fill better.
     """
 
-    def __init__(self, topic: str, count: int, run: int = 1000) -> None:
+    def __init__(self, topic: str, count: int) -> None:
         """Begin with partition 0."""
         self.count = count
-        self._run = run
-        self._left = run
         self._all: list[Place] = [(topic, number) for number in range(count)]
         self._current = 0
-        self.places: dict[bytes, Place] = {}
-        """Keys whose place is known: the hash costs a microsecond in Python, and keys repeat."""
 
     def place(self, key: bytes | None) -> Place:
         """Return where a message with this key goes."""
-        if key is None:
-            self._left -= 1
-            if self._left < 0:
-                self._left = self._run - 1
-                self._current = (self._current + 1) % self.count
-            return self._all[self._current]
-        place = self.places.get(key)
-        if place is None:
-            if len(self.places) >= _CACHED:
-                self.places.clear()
-            place = self.places[key] = self._all[(murmur2(key) & 0x7FFFFFFF) % self.count]
-        return place
+        return self._all[self._current if key is None else (murmur2(key) & 0x7FFFFFFF) % self.count]
+
+    def turn(self, place: Place) -> bool:
+        """Let messages without a key go to the next partition if they have gone here; return whether they have."""
+        if place != self._all[self._current]:
+            return False
+        self._current = (self._current + 1) % self.count
+        return True

@@ -20,6 +20,7 @@ from aiokafka.errors import (
 
 from ..abc import Backoff, Context
 from ..errors import BSPumpError, ConnectionLost, DeliveryError, ProcessingError
+from .lane import NO_HEADERS, Lane, SentBatch
 from .partitioner import Partitioner, Place
 
 if TYPE_CHECKING:
@@ -32,21 +33,12 @@ _REFUSED = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeErr
 _UNKNOWN_TRIES = 4  # aiokafka has no name for some refusals: a compacted topic wants keys, for instance
 _SILENCE = 8.0  # seconds without an acknowledgement before the reason is looked for
 _CLOSE_TIMEOUT = 5.0
-_NO_HEADERS: list[tuple[str, bytes]] = []  # the client wants a list, and only reads it
+_REMEMBERED = 100_000  # keys
+# Batches that may wait, for each partition that has any: one on its way, one to follow it, one for luck. More would bring
+# nothing but memory, whose events are no longer in the processor's cache when they are let go.
+_AHEAD = 3
 
-Message = tuple[bytes | None, bytes | None, Context]
 Answer = TypeVar("Answer")
-
-
-class _Batch:
-    """Messages of one partition; they stay until they are acknowledged, so that the batch can be built again."""
-
-    __slots__ = ("builder", "messages", "settled")
-
-    def __init__(self, builder: Any) -> None:
-        self.builder = builder
-        self.messages: list[Message] = []
-        self.settled: asyncio.Future[None] | None = None  # for whoever waits for it
 
 
 class Producer:
@@ -64,13 +56,15 @@ class Producer:
         self._options = sink.options
         self._client: Any = None
         self._partitioners: dict[str, Partitioner] = {}
-        self._open: dict[Place, _Batch] = {}
-        self._unplaced: dict[str, deque[Message]] = {}  # of topics whose partitions are not known yet
+        self.lanes: dict[bytes | None, Lane] = {}
+        """Where messages for the configured topic go, by their key; those that were looked for already."""
+        self._places: dict[Place, Lane] = {}
+        self._unplaced: dict[str, deque[tuple[bytes | None, bytes | None, Context]]] = {}  # partitions not known yet
         self._placed = asyncio.Event()
         self._placed.set()
-        self._sending: dict[Place, deque[_Batch]] = {}
         self._senders: set[asyncio.Task[None]] = set()
-        self._waiting = 0
+        self._waiting = 0  # batches
+        self._busy = 0  # lanes that have any
         self._unknown = asyncio.Event()  # there are messages for a topic whose partitions are not known
         self._connecting: asyncio.Task[None] | None = None
         self._renewing = asyncio.Lock()
@@ -82,52 +76,68 @@ class Producer:
 
     def add(self, topic: str, key: bytes | None, value: bytes | None, context: Context) -> None:
         """Put one message into the batch of its partition."""
-        partitioner = self._partitioners.get(topic)
-        if partitioner is None:
+        lane = self.lane(topic, key)
+        if lane is None:
             self._unplaced.setdefault(topic, deque()).append((key, value, context))
             self._placed.clear()
             self._unknown.set()
-            return
-        place = partitioner.places.get(key) if key is not None else None
-        if place is None:
-            place = partitioner.place(key)
-        batch = self._open.get(place)
-        if batch is None:
-            batch = self._open[place] = _Batch(self._client.create_batch())
-        headers = context.get("kafka_headers")
-        headers = list(headers) if headers else _NO_HEADERS
-        if batch.builder.append(timestamp=None, key=key, value=value, headers=headers) is None:
-            # A batch takes its first message whatever its size; the broker says whether that is too large.
-            self._submit(place, batch)
-            batch = self._open[place] = _Batch(self._client.create_batch())
-            batch.builder.append(timestamp=None, key=key, value=value, headers=headers)
-        batch.messages.append((key, value, context))
+        else:
+            self.put(lane, key, value, context)
 
-    def _submit(self, place: Place, batch: _Batch) -> None:
-        queue = self._sending.setdefault(place, deque())
-        queue.append(batch)
+    def lane(self, topic: str, key: bytes | None) -> Lane | None:
+        """Return where a message goes; None while the partitions of its topic are not known."""
+        partitioner = self._partitioners.get(topic)
+        if partitioner is None:
+            return None
+        place = partitioner.place(key)
+        lane = self._places.get(place)
+        if lane is None:
+            lane = self._places[place] = Lane(place)
+        if topic == self._options.topic:
+            if len(self.lanes) >= _REMEMBERED:
+                self.lanes.clear()
+            self.lanes[key] = lane
+        return lane
+
+    def put(self, lane: Lane, key: bytes | None, value: bytes | None, context: Context) -> None:
+        """Put one message into the open batch of a lane; into a new one if it is full."""
+        headers = context.get("kafka_headers")
+        message: dict[str, Any] = {"timestamp": None, "key": key, "value": value}
+        message["headers"] = list(headers) if headers else NO_HEADERS
+        if lane.append(**message) is None:
+            # A batch takes its first message whatever its size; the broker says whether that is too large.
+            self._submit(lane)
+            lane.open(self._client.create_batch())
+            lane.append(**message)
+        lane.contexts.append(context)
+
+    def _submit(self, lane: Lane) -> None:
+        batch = lane.close()
+        if batch is None:
+            return
+        if self._partitioners[lane.place[0]].turn(lane.place):
+            self.lanes.pop(None, None)  # messages without a key go to the next partition now
+        lane.sending.append(batch)
         self._waiting += 1
-        if len(queue) == 1:
-            task = self._sink.Pipeline.start_service(self._send_in_order(place, queue), self._sink)
+        if len(lane.sending) == 1:
+            self._busy += 1
+            task = self._sink.Pipeline.start_service(self._send_in_order(lane.place, lane.sending), self._sink)
             self._senders.add(task)
             task.add_done_callback(self._senders.discard)
-        if self._waiting >= self._options.output_queue_max_size and not self._throttled:
+        if not self._throttled and self._waiting > min(_AHEAD * self._busy, self._options.output_queue_max_size):
             self._throttled = True
             self._sink.Pipeline.throttle(self._sink)
-
-    def _submit_open(self) -> None:
-        opened, self._open = self._open, {}
-        for place, batch in opened.items():
-            self._submit(place, batch)
 
     # Delivery
 
     async def flush(self) -> None:
         """Send what is open, and wait until everything that was handed over before is acknowledged."""
         await self._placed.wait()
-        self._submit_open()
+        lanes = list(self._places.values())
+        for lane in lanes:
+            self._submit(lane)
         self._grow()
-        last = [queue[-1] for queue in self._sending.values() if queue]
+        last = [lane.sending[-1] for lane in lanes if lane.sending]
         for batch in last:
             if batch.settled is None:
                 batch.settled = self._sink.Loop.create_future()
@@ -140,8 +150,9 @@ class Producer:
             count = len(self._client.client.cluster.partitions_for_topic(topic) or ())
             if count > partitioner.count:
                 self._partitioners[topic] = Partitioner(topic, count)
+                self.lanes.clear()
 
-    async def _send_in_order(self, place: Place, queue: deque[_Batch]) -> None:
+    async def _send_in_order(self, place: Place, queue: deque[SentBatch]) -> None:
         """Send the batches of one partition, one after the other, each until it is acknowledged."""
         backoff = Backoff(0.2, self._options.reconnect_delay_max)
         while queue:
@@ -162,14 +173,15 @@ class Producer:
                 await asyncio.sleep(backoff.next())
                 if not getattr(error, "retriable", True):
                     await self._renew(client)
-                batch.builder = self._built(batch.messages)
+                batch.builder = self._built(batch.messages())
                 continue
             backoff.reset()
             self._sink.Pipeline.report_available(self._sink)
             queue.popleft()
+            self._busy -= not queue
             self._done(batch)
 
-    async def _send(self, client: Any, place: Place, batch: _Batch) -> None:
+    async def _send(self, client: Any, place: Place, batch: SentBatch) -> None:
         acknowledged = await client.send_batch(batch.builder, place[0], partition=place[1])
         await acknowledged
 
@@ -187,47 +199,46 @@ class Producer:
         """Tell whether trying again is in vain."""
         return False
 
-    def _done(self, batch: _Batch) -> None:
+    def _done(self, batch: SentBatch) -> None:
         self._waiting -= 1
         if batch.settled is not None and not batch.settled.done():
             batch.settled.set_result(None)
-        if self._throttled and self._waiting <= self._options.output_queue_max_size // 2:
+        if self._throttled and self._waiting <= min(self._busy, self._options.output_queue_max_size // 2):
             self._throttled = False
             self._sink.Pipeline.throttle(self._sink, False)
 
-    def _built(self, messages: list[Message]) -> Any:
+    def _built(self, messages: list[Any]) -> Any:
         builder = self._client.create_batch()
-        for key, value, context in messages:
-            headers = list(context.get("kafka_headers") or ())
-            builder.append(timestamp=None, key=key, value=value, headers=headers)
+        for message in messages:
+            builder.append(timestamp=message.timestamp, key=message.key, value=message.value, headers=message.headers)
         return builder
 
-    def _halve(self, place: Place, queue: deque[_Batch], reason: str) -> None:
+    def _halve(self, place: Place, queue: deque[SentBatch], reason: str) -> None:
         """Replace a batch that the broker refuses by two halves; refuse a message that it refuses alone."""
         whole = queue[0]
-        if len(whole.messages) == 1:
+        messages = whole.messages()
+        if len(messages) == 1:
             queue.popleft()
-            value, context = whole.messages[0][1:]
+            self._busy -= not queue
+            value = messages[0].value
             error = ProcessingError(
                 f"topic '{place[0]}' does not take a message of {len(value or b'')} bytes", detail=reason
             )
-            self._sink.Pipeline.reject(self._sink, context, value, error)
+            self._sink.Pipeline.reject(self._sink, whole.contexts[0], value, error)
             self._done(whole)
             return
-        middle = len(whole.messages) // 2
-        first = _Batch(self._built(whole.messages[:middle]))
-        first.messages, whole.messages = whole.messages[:middle], whole.messages[middle:]
-        whole.builder = self._built(whole.messages)
-        queue.appendleft(first)
+        middle = len(messages) // 2
+        queue.appendleft(SentBatch(self._built(messages[:middle]), whole.contexts[:middle]))
+        whole.builder, whole.contexts = self._built(messages[middle:]), whole.contexts[middle:]
         self._waiting += 1
 
-    def _take_back_numbers(self, client: Any, place: Place, batch: _Batch) -> None:
+    def _take_back_numbers(self, client: Any, place: Place, batch: SentBatch) -> None:
         """Number the next messages as if the refused ones had never been: aiokafka leaves a gap, which brokers do not take.
 
         Numbers are those of the idempotent producer (KIP-98); one batch of a partition is under way at a time.
         """
         if client._txn_manager is not None:
-            client._txn_manager.increment_sequence_number(aiokafka.TopicPartition(*place), -len(batch.messages))
+            client._txn_manager.increment_sequence_number(aiokafka.TopicPartition(*place), -len(batch.contexts))
 
     def _say(self, error: BSPumpError) -> None:
         if self._sink.Pipeline.report_unavailable(self._sink, error):

@@ -12,6 +12,7 @@ from ..abc.backoff import BackoffOptions
 from ..config import Size, option
 from ..errors import MissingDependency, ProcessingError
 from .connection import KafkaConnection
+from .lane import NO_HEADERS, Lane
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -110,9 +111,7 @@ class KafkaSink(Sink):
         self._key_serializer = key_serializer
         self._topic: str = self.options.topic
         self._producer: Producer | None = None
-        self._add: Callable[
-            [str, bytes | None, bytes | None, Context], None
-        ]  # of the producer; `process` is called often
+        self._lanes: dict[bytes | None, Lane] = {}  # of the producer; `process` is called often
         self.transactional = self.options.delivery == "exactly_once"
         self.worker: tuple[int, int] = (0, 1)
         """Index of this process and number of processes that run the definition."""
@@ -138,7 +137,7 @@ class KafkaSink(Sink):
             self._producer = TransactionalProducer(self, self._connection)
         else:
             self._producer = Producer(self, self._connection)
-        self._add = self._producer.add
+        self._lanes = self._producer.lanes
         self._producer.start()
 
     def process(self, context: Context, event: Event) -> None:
@@ -148,7 +147,20 @@ class KafkaSink(Sink):
         key = context.get("kafka_key")
         if key is not None and type(key) is not bytes:
             key = self._key_serializer(key) if self._key_serializer is not None else str(key).encode()
-        self._add(context.get("kafka_topic") or self._topic, key, event, context)
+        topic = context.get("kafka_topic")
+        lane = self._lanes.get(key) if topic is None else None
+        if lane is None:
+            self._running().add(topic or self._topic, key, event, context)
+            return
+        headers = context.get("kafka_headers")
+        if lane.append(timestamp=None, key=key, value=event, headers=list(headers) if headers else NO_HEADERS) is None:
+            self._running().put(lane, key, event, context)
+        else:
+            lane.contexts.append(context)
+
+    def _running(self) -> Producer:
+        assert self._producer is not None
+        return self._producer
 
     def _encoded(self, context: Context, event: Event) -> bytes | None:
         if isinstance(event, str):
@@ -163,8 +175,7 @@ class KafkaSink(Sink):
 
     async def flush(self) -> None:
         """Return when the brokers have acknowledged everything produced before this call."""
-        assert self._producer is not None
-        await self._producer.flush()
+        await self._running().flush()
 
     async def commit_transaction(self, positions: Mapping[Source, Position]) -> None:
         """Commit what was flushed and the offsets of its input; or nothing of both, and the input is read again."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import logging
 import re
-from collections.abc import Collection, Mapping
+import zlib
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..abc import Batch, Position, ReaderSource, SourceOptions
@@ -15,6 +16,8 @@ from .connection import KafkaConnection
 from .lag import LagGauge
 
 if TYPE_CHECKING:
+    import aiokafka
+
     from ..application import BSPumpApplication
     from ..pipeline import Pipeline
     from .consumer import Consumer
@@ -120,8 +123,12 @@ class KafkaSource(ReaderSource):
 
     With a `group_id` partitions are shared with other consumers of the group. Before one moves away, everything read from it
     is made durable and its offset committed. While the pipeline is throttled, partitions are paused and the client goes on
-    polling, so heartbeats never wait for processing.
+    polling, so heartbeats never wait for processing. Without a group all partitions are ours; workers divide them by their
+    numbers.
     """
+
+    moves = True
+    """A position of a partition is right for whichever worker has that partition."""
 
     class Options(KafkaSourceOptions):
         """Topics, group, limits."""
@@ -149,8 +156,10 @@ class KafkaSource(ReaderSource):
         self._gauge = LagGauge(self)
         self.transaction: KafkaSink | None = None
         """The sink of this pipeline whose transactions hold our offsets."""
-        self.shares = bool(self.options.group_id)
-        """Several workers can run it: the group divides the partitions."""
+        self.worker = (0, 1)
+        """(k, n): without a group, this process is number k of n that share the partitions; the pump sets it before the start."""
+        self.rebalances = bool(self.options.group_id)
+        """With a group, partitions may move from worker to worker at any time."""
         named = any(":" in topic for topic in self.options.topic or [])
         patterns = [topic for topic in self.options.topic or [] if topic.startswith("^")]
         if (named or self.options.user_defined_partitions) and (self.options.group_id or patterns):
@@ -173,7 +182,12 @@ class KafkaSource(ReaderSource):
             return False
         if self.options.positions == "store" or not self.options.group_id:
             return True
-        return self.options.positions == "auto" and self.Pipeline.has_state()
+        return self.options.positions == "auto" and any(p.has_state() for p in self.Pipeline.committer.pipelines)
+
+    def divided(self, partitions: Iterable[aiokafka.TopicPartition]) -> list[aiokafka.TopicPartition]:
+        """Return those of the partitions that are for this worker; which ones does not change when others are added."""
+        k, n = self.worker
+        return [one for one in partitions if (zlib.crc32(one.topic.encode()) + one.partition) % n == k]
 
     async def connect(self) -> None:
         """Join the group or take the partitions, and go to the position."""

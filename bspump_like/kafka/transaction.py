@@ -74,9 +74,10 @@ class TransactionalProducer(Producer):
 
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error
-        for queue in self._sending.values():
-            while queue:
-                self._done(queue.popleft())
+        for lane in self._places.values():
+            while lane.sending:
+                self._busy -= len(lane.sending) == 1
+                self._done(lane.sending.popleft())
 
     async def commit(self, positions: Mapping[Source, Position]) -> None:
         """End the transaction that is open and begin the next.
@@ -119,8 +120,8 @@ class TransactionalProducer(Producer):
             await asyncio.wait(self._senders)
         self._fail(asyncio.CancelledError())
         self._failure = None
-        self._open.clear()
-        self._sending.clear()
+        self._places.clear()
+        self.lanes.clear()
         self._unplaced.clear()
         self._placed.set()
         self._partitioners.clear()  # what comes now waits for the new client

@@ -31,9 +31,26 @@ def test_a_key_has_the_partition_of_kafkas_own_clients(key, count):
     )
 
 
-def test_messages_without_a_key_go_round_the_partitions_in_runs():
-    partitioner = Partitioner("t", 3, run=2)
-    assert [partitioner.place(None)[1] for _ in range(8)] == [0, 0, 1, 1, 2, 2, 0, 0]
+def test_messages_without_a_key_go_to_the_next_partition_when_their_batch_is_full():
+    partitioner = Partitioner("t", 3)
+    chosen = []
+    for _ in range(4):
+        place = partitioner.place(None)
+        assert partitioner.place(None) == place
+        chosen.append(place[1])
+        assert not partitioner.turn(("t", (place[1] + 1) % 3))
+        assert partitioner.turn(place)
+    assert chosen == [0, 1, 2, 0]
+
+
+@pytest.mark.service
+def test_batches_of_messages_without_a_key_fill_all_partitions(topics):
+    topic = topics.create(partitions=3)
+    values = [b"%09d" % number for number in range(3000)]
+    produce(topics.servers, values, topic=topic, max_batch_size=2000)
+    records = topics.read(topic)
+    assert sorted(record.value for record in records) == values
+    assert {record.partition for record in records} == {0, 1, 2}
 
 
 @pytest.mark.service
