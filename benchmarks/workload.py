@@ -12,21 +12,21 @@ LEVELS = ("debug", *["info"] * 6, "warning", "warning", "error")
 """One event in ten is `debug`, which the filter drops."""
 
 
-def make_users() -> dict[str, dict[str, Any]]:
+def make_users(users: int = USERS) -> dict[str, dict[str, Any]]:
     """Return the table to enrich from: user id -> tenant and country."""
     return {
         f"user-{number:05}": {"tenant": f"tenant-{number % 97:02}", "country": ("cz", "de", "fr", "us")[number % 4]}
-        for number in range(USERS)
+        for number in range(users)
     }
 
 
-def make_events(count: int) -> list[bytes]:
+def make_events(count: int, users: int = USERS) -> list[bytes]:
     """Return `count` access log records as JSON, 225 to 255 bytes each; the first n are the same for every count >= n."""
     chance = random.Random(20_240_229)
-    return [_record(number, chance) for number in range(count)]
+    return [_record(number, chance, users) for number in range(count)]
 
 
-def _record(number: int, chance: random.Random) -> bytes:
+def _record(number: int, chance: random.Random, users: int) -> bytes:
     path = f"/api/v1/items/{chance.randrange(100_000)}"
     return orjson.dumps(
         {
@@ -34,7 +34,7 @@ def _record(number: int, chance: random.Random) -> bytes:
             "time": 1_700_000_000 + number * 0.001,
             "host": f"web-{chance.randrange(40):02}",
             "level": LEVELS[chance.randrange(10)],
-            "user": f"user-{chance.randrange(USERS):05}",
+            "user": f"user-{chance.randrange(users):05}",
             "method": "GET",
             "path": path,
             "status": 200,

@@ -46,6 +46,10 @@ class LookupEnricher(Processor):
             choices=("skip", "null", "default", "drop", "reject"),
         )  # fmt: skip
         default: Any = option(None, "value in place of a missing one, for `missing: default`")
+        copy_value: bool = option(
+            True, "with a `target`: give each event a dict of its own; false: events share the dict of the lookup, which is "
+            "faster, and no part behind may change it",
+        )  # fmt: skip
 
     def __init__(
         self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None,
@@ -70,7 +74,7 @@ class LookupEnricher(Processor):
         if problem:
             raise ConfigError([Problem(problem, where=f"pipeline {pipeline.Id}, {self.Id}")])
         self._lookup: Any = None
-        self._enrich: Callable[[Any], Any] = self._not_found_yet
+        self._enrich: Callable[[Any, Any], Any] = self._not_found_yet
         self._resolve(at_start=False)
 
     def _contradiction(self) -> str:
@@ -111,19 +115,27 @@ class LookupEnricher(Processor):
             )
             raise ConfigError(f"lookup '{self._wanted}' answers {kind}", hint=f"use {other}")
         self._lookup = lookup
-        self._enrich = self._generated()
+        self._bind()
 
-    def _generated(self) -> Callable[[Any], Any]:
-        scope = Scope(lookup=self._lookup, without=self._without)
+    def _bind(self) -> None:
+        """Make the function that fits the options and this lookup, and put it in the place of `process` for the chain."""
+        scope = Scope(lookup=self._lookup, without=self._without, explained=self._explained)
         key = self._key_expression(scope)
         # The table of a DictionaryLookup is replaced as a whole, so it is asked for anew each time; its `get` is passed by.
         plain = isinstance(self._lookup, DictionaryLookup) and type(self._lookup).get is DictionaryLookup.get
-        found = f"value = lookup.{'Dictionary.get' if plain else 'get'}({key})"
-        return generate(
-            "enrich",
-            [found, "if value is None:", "    return without(event)", *self._put_lines(scope), "return event"],
-            scope,
-        )
+        lines = [
+            "try:",
+            f"    value = lookup.{'Dictionary.get' if plain else 'get'}({key})",
+            "    if value is None:",
+            "        return without(event)",
+            *(f"    {line}" for line in self._put_lines(scope)),
+            "    return event",
+            "except (AttributeError, TypeError, ValueError) as error:",
+            "    raise explained(event, error) from error",
+        ]
+        self._enrich = generate("enrich", lines, scope, "context, event")
+        if type(self).process is LookupEnricher.process:  # a subclass that overrides it calls it by super()
+            self.__dict__["process"] = self._enrich
 
     def _key_expression(self, scope: Scope) -> str:
         fields = [f"event.get({scope.bind(field)})" for field in self._keys]
@@ -140,24 +152,22 @@ class LookupEnricher(Processor):
             return ["get = value.get", *(f"event[{new}] = get({old})" for old, new in chosen)]
         if self._target:
             # A copy: the row belongs to the lookup, and events are changed in place further down.
-            return [f"event[{target}] = dict(value) if value.__class__ is dict else value"]
+            copied = "value.copy() if value.__class__ is dict else value" if self.options.copy_value else "value"
+            return [f"event[{target}] = {copied}"]
         return ["event.update(value)"]
 
     def _key_of(self, event: Event) -> Any:
         values = tuple(event.get(field) for field in self._keys)
         return values[0] if len(values) == 1 else values
 
-    def _not_found_yet(self, event: Any) -> Any:
-        raise ProcessingError(f"lookup '{self._wanted}' is not there before the pipeline has started")
-
     # The event path
 
     def process(self, context: Context, event: Event) -> Event:
-        """Return the event with what the lookup knows."""
-        try:
-            return self._enrich(event)
-        except (AttributeError, TypeError, ValueError) as error:
-            raise self._explained(event, error) from error
+        """Return the event with what the lookup knows. Called where the lookup was added later than the pipeline was built."""
+        return self._enrich(context, event)
+
+    def _not_found_yet(self, context: Context, event: Event) -> Event:
+        raise ProcessingError(f"lookup '{self._wanted}' is not there before the pipeline has started")
 
     def _explained(self, event: Any, error: Exception) -> Exception:
         if not isinstance(event, Mapping):
@@ -211,10 +221,9 @@ class AsyncLookupEnricher(LookupEnricher):
 
     asynchronous = True
 
-    def _generated(self) -> Callable[[Any], Any]:
+    def _bind(self) -> None:
         scope = Scope()
         self._put = generate("enrich", self._put_lines(scope), scope, "event, value")
-        return self._not_found_yet  # only the synchronous one has a use for it
 
     async def process(self, context: Context, event: Event) -> Event:
         """Return the event with what the lookup knows."""

@@ -162,3 +162,26 @@ def test_a_lookup_that_answers_later_has_an_enricher_of_its_own(caplog):
     app, _ = run_with(lookups, config, before=False)
     assert app.ExitCode != 0
     assert "use AsyncLookupEnricher" in caplog.text
+
+
+class Counting(LookupEnricher):
+    def process(self, context, event):
+        event["n"] = context["n"]
+        return super().process(context, event)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_subclass_may_extend_process(app, make, before):
+    if before:
+        add(app, {"EWR": 1})
+    part = make(Counting, {"lookup": "Airports", "key": "o", "target": "a"})
+    if not before:
+        add(app, {"EWR": 1})
+        app.Loop.run_until_complete(part.on_start())
+    assert part.process({"n": 7}, {"o": "EWR"}) == {"o": "EWR", "n": 7, "a": 1}
+
+
+def test_events_may_share_the_row_of_the_lookup(app, make):
+    lookup = add(app, AIRPORTS)
+    part = make(LookupEnricher, {"lookup": "Airports", "key": "o", "target": "a", "copy_value": False})
+    assert part.process({}, {"o": "EWR"})["a"] is lookup["EWR"]
