@@ -188,6 +188,8 @@ class PumpService(asab.Service):
             for connection in self.Connections.values():
                 await connection.on_start()
             await self._load_lookups([lookup for lookup in self.Lookups.values() if not lookup.Lazy])
+            for matrix in self.Matrixes.values():
+                await matrix.on_start()
             self._running = True
             await self._start_pipelines(list(self.Pipelines.values()))
             self.start_background(replay_forever(self), "replay of dead letters")
@@ -342,6 +344,8 @@ class PumpService(asab.Service):
                 await self._quietly(source.on_stop, source.locate_address())
             for processor in pipeline.iter_processors():
                 await self._quietly(processor.on_stop, f"{pipeline.Id}.{processor.Id}")
+        for matrix in self.Matrixes.values():
+            await self._quietly(matrix.on_stop, f"matrix {matrix.Id}")
         for lookup in self.Lookups.values():
             await self._quietly(lookup.on_stop, f"lookup {lookup.Id}")
         for connection in self.Connections.values():

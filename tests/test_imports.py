@@ -23,6 +23,7 @@ MAY_IMPORT = {
     **dict.fromkeys(ABC, ABC),
     **dict.fromkeys(CORE, ABC | CORE),
     **{name: ABC | CORE | {name} for name in TECHNOLOGIES},
+    **{name: ABC | CORE | {name, "matrix"} for name in ("analyzer", "lookup")},  # they work on matrices
     "builder": ABC | CORE | {"builder"},
     "web": ABC | CORE | {"builder", "web"},
     "cli": ABC | CORE | {"builder", "web", "cli", PUBLIC},

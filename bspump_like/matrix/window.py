@@ -1,0 +1,409 @@
+"""TimeWindowMatrix: columns that are pieces of time."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..config import Seconds, option
+from ..errors import ConfigError, Problem
+from .matrix import Array, MatrixOptions
+from .named import NamedMatrix
+from .scatter import chosen, scatter
+
+if TYPE_CHECKING:
+    from ..application import BSPumpApplication
+
+L = logging.getLogger(__name__)
+
+COMPLETE = "Window complete!"
+"""Published by a TimeWindowMatrix on its `PubSub`, with `matrix=`, `start=` and `end=` (UNIX seconds), before that time leaves
+the window. One column in a sliding window, the whole in a tumbling one: the first columns of `Array`, up to `end`."""
+
+FIRST_EVENT = "first event"
+"""A `start_time`: the window is placed by the first event."""
+
+_MARGIN = 0.25  # of a column: an event that near to the end of a sliding window moves it on
+
+
+class TimeWindowMatrixOptions(MatrixOptions):
+    """Options of matrices over time."""
+
+    window: str = option(
+        "sliding",
+        "sliding: the window moves by one column; tumbling: by all of them, and keeps more columns behind it for `lateness`",
+        choices=("sliding", "tumbling"),
+    )
+    lateness: Seconds | None = option(
+        None, "an event is late when its column ended more than so many seconds before the newest event; "
+        "empty: when it is out of the window", ge=0, example="10m",
+    )  # fmt: skip
+    max_advance: Seconds | None = option(
+        None, "an event more than so many seconds ahead of the window is refused as early; empty: it moves the window",
+        ge=0, example="1d",
+    )  # fmt: skip
+
+
+class TimeWindowMatrix(NamedMatrix):
+    """A named matrix whose columns are pieces of time of `resolution` seconds, the oldest first.
+
+    The window ends at `Start` (which is in the future of what it holds) and reaches back to `End`; both are multiples of
+    `resolution`. `advance(timestamp)` moves it on. Events from before it are late, from behind it early; both are counted.
+
+    Time is event time: nothing reads the clock unless `clock_driven`. `update_events` takes a whole batch in order: each event
+    moves the window when it has to, and is late or not by what the events before it have done, however they are batched.
+    The watermark is the newest event less `lateness`.
+
+    Moving on costs one column, not a copy of the matrix: columns stand one behind the other in memory, with room at the end.
+
+    Example:
+        from bspump_like import BSPumpApplication
+        from bspump_like.matrix import TimeWindowMatrix
+
+        app = BSPumpApplication(args=[])
+        matrix = TimeWindowMatrix(app, dtype="i8", start_time=1000, resolution=60, columns=3)
+        row, column = matrix.add_row("PRG"), matrix.get_column(1001)  # 2, the newest; None if it is not in the window
+        matrix.Array[row, column] += 1
+        matrix.update_events(["PRG", "PRG", "BRQ"], [1002, 1061, 10], 1)  # the second moves the window, the third is late
+        print(matrix.Array[row], matrix.late)  # [0 2 1] 1
+    """
+
+    class Options(TimeWindowMatrixOptions):
+        """How the window moves."""
+
+    def __init__(
+        self,
+        app: BSPumpApplication,
+        dtype: Any = "float_",
+        start_time: float | str | None = None,
+        resolution: float = 60,
+        columns: int = 15,
+        clock_driven: bool = False,
+        id: str | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
+        """See `Matrix`.
+
+        Args:
+            app: The application.
+            dtype: Type of a cell.
+            start_time: A time within the last column, UNIX seconds; now when left out. `first event`: that of the first event.
+            resolution: Seconds of one column.
+            columns: Number of columns.
+            clock_driven: Move the window on with the clock, too, every quarter of `resolution`.
+            id: Name within the pump.
+            config: Options.
+
+        Raises:
+            ConfigError: There is no column, the resolution is not above 0, or the start time is no number.
+        """
+        self.Columns = columns
+        self.Resolution = resolution
+        self.ClockDriven = clock_driven
+        self.newest: float | None = None
+        """Time of the newest event, UNIX seconds."""
+        self.late = self.early = 0
+        """Events that were refused as late or early."""
+        self.WarmingUpCount: Array = np.zeros(0, dtype=np.int64)
+        """By row: how many columns must still pass until the row was there for the whole window."""
+        self._given_start = start_time
+        self._placed = False
+        self._head = self._offset = 0  # number of the column that begins at Start; where our first column stands
+        self._ticking: asyncio.Task[None] | None = None
+        super().__init__(app, dtype, id, config)
+        self._late_counter: Any = None
+        metrics: Any = app.get_service("asab.MetricsService")
+        if metrics is not None:
+            zero = {"events.late": 0, "events.early": 0}
+            self._late_counter = metrics.create_counter(
+                "EarlyLateEventCounter", tags={"matrix": self.Id}, init_values=zero
+            )
+            self._counted = (0, 0)
+
+    def _configured(self) -> None:
+        where, start = f"matrix {self.Id}", self._given_start
+        for name, value in (("columns", self.Columns), ("resolution", self.Resolution)):
+            if not value > 0:
+                raise ConfigError([Problem(f"{name} is {value!r}, expected a number above 0", ("args", name), where)])
+        if isinstance(start, str) and start != FIRST_EVENT:
+            raise ConfigError(
+                [
+                    Problem(
+                        f"start_time is {start!r}", ("args", "start_time"), where, f"UNIX seconds, or '{FIRST_EVENT}'"
+                    )
+                ]
+            )
+        self._tumbling = tumbling = self.options.window == "tumbling"
+        self._step = self.Columns if tumbling else 1
+        self._margin = 0.0 if tumbling else _MARGIN
+        if tumbling:
+            self.Columns += math.ceil((self.options.lateness or 0) / self.Resolution)
+        self._placed = start != FIRST_EVENT
+        if self._placed:
+            self._head = self._head_of(self.time() if start is None else float(start))
+
+    # Shape. The cells are kept by column (column, row, ...): a column is contiguous, and the next one stands behind it.
+
+    @property
+    def Start(self) -> float:
+        """Return where the window ends, UNIX seconds; not in it any more."""
+        return self._head * self.Resolution
+
+    @property
+    def End(self) -> float:
+        """Return where the window begins, UNIX seconds."""
+        return (self._head - self.Columns) * self.Resolution
+
+    def build_shape(self, rows: int = 0) -> tuple[int, ...]:
+        """Return the shape of an array of so many rows: rows x columns."""
+        return (rows, self.Columns)
+
+    def zeros(self, rows: int = 1) -> None:
+        """Begin anew without names, with rows that are zero and closed; the window stays where it is."""
+        self.WarmingUpCount = np.zeros(rows, dtype=np.int64)
+        super().zeros(rows)
+
+    def _begin(self, rows: int) -> None:
+        self._cells, self._offset = self._by_column(rows), 0
+        self._view(rows)
+
+    def _by_column(self, rows: int) -> Array:
+        shape = self.build_shape(rows)
+        return self._allocate((2 * self.Columns, rows, *shape[2:]))
+
+    def _view(self, rows: int) -> None:
+        used = self._cells[self._offset : self._offset + self.Columns, :rows]
+        self.Array = self._array = np.swapaxes(used, 0, 1)
+
+    def _own(self) -> Array:
+        if self.Array is not self._array:
+            taken = self.Array
+            self._cells, self._offset = self._by_column(len(taken)), 0
+            self._view(len(taken))
+            self.Array[...] = taken
+        return self._cells
+
+    def _resize(self, rows: int) -> None:
+        cells, used = self._own(), len(self.Array)
+        if rows > cells.shape[1]:
+            grown = self._by_column(max(rows, 2 * cells.shape[1]))
+            grown[: self.Columns, :used] = cells[self._offset : self._offset + self.Columns, :used]
+            self._cells, self._offset = grown, 0
+        elif rows < used:
+            cells[:, rows:used] = np.zeros((), self.DType)
+        self._view(rows)
+        warming, self.WarmingUpCount = self.WarmingUpCount, np.zeros(rows, dtype=np.int64)
+        self.WarmingUpCount[: min(rows, len(warming))] = warming[:rows]
+
+    def _opened(self, rows: Array) -> None:
+        self.WarmingUpCount[rows] = self.Columns
+
+    def _moved(self, saved: Array) -> None:
+        self.WarmingUpCount = self._kept_warming[saved]
+        super()._moved(saved)
+
+    def flush(self) -> tuple[set[int], list[int]]:
+        """Remove the closed rows; see `Matrix.flush`."""
+        self._kept_warming = self.WarmingUpCount
+        return super().flush()
+
+    # Time
+
+    def get_column(self, event_timestamp: float) -> int | None:
+        """Return the column of a time, UNIX seconds; None, and counted as late or early, when it is not in the window."""
+        if not self._placed:
+            self._place(event_timestamp)
+        if event_timestamp < self.End or (event_timestamp == self.End and not self._tumbling):
+            self.late += 1
+            return None
+        if event_timestamp >= self.Start:
+            self.early += 1
+            return None
+        return math.floor(event_timestamp / self.Resolution) - self._head + self.Columns
+
+    def advance(self, target_ts: float) -> int:
+        """Move the window on until a time, UNIX seconds, is in it, with a quarter of a column to spare.
+
+        Returns:
+            By how many columns it has moved.
+        """
+        if not self._placed:
+            self._place(target_ts)
+        return self._advance_to(math.floor(target_ts / self.Resolution + self._margin) + 1)
+
+    def _place(self, timestamp: float) -> None:
+        self._placed = True
+        self._head = self._head_of(timestamp)
+
+    def _head_of(self, timestamp: float) -> int:
+        number = math.floor(timestamp / self.Resolution)
+        if not self._tumbling:
+            return 1 + number
+        return number // self._step * self._step + self.Columns  # a tumbling window begins at a multiple of its length
+
+    def _advance_to(self, head: int) -> int:
+        count = max(0, -(-(head - self._head) // self._step) * self._step)
+        if type(self).add_column is not TimeWindowMatrix.add_column:
+            for _ in range(0, count, self._step):  # somebody looks at each column before it leaves
+                self.add_column()
+            return count
+        return self._move(count)
+
+    def _move(self, count: int) -> int:
+        moved = 0
+        if COMPLETE in self.PubSub.Subscribers:
+            while moved < min(count, self.Columns):  # beyond, there is nothing to look at
+                start = self.End
+                self.PubSub.publish(COMPLETE, matrix=self, start=start, end=start + self._step * self.Resolution)
+                self._shift(self._step)
+                moved += self._step
+        self._shift(count - moved)
+        return count
+
+    def move_past(self) -> int:
+        """Move the window on until everything in it has left, as at the end of the input; return by how many columns."""
+        return self._advance_to(self._head + self.Columns)
+
+    def add_column(self) -> None:
+        """Move the window on by one column, a tumbling one by all of them. Override it to look at what leaves."""
+        self._move(self._step)
+
+    def _shift(self, count: int) -> None:
+        if not count:
+            return
+        cells, columns, zero = self._own(), self.Columns, np.zeros((), self.DType)
+        rows = len(self.Array)
+        if count >= columns:
+            cells[self._offset : self._offset + columns] = zero
+        else:
+            cells[self._offset : self._offset + count] = zero  # what is outside of the window is zero, always
+            self._offset += count
+            if self._offset + columns > len(cells):
+                kept = columns - count
+                cells[:kept] = cells[self._offset : self._offset + kept]  # two halves: they do not overlap
+                cells[self._offset : self._offset + kept] = zero
+                self._offset = 0
+            self._view(rows)
+        self._head += count
+        np.maximum(self.WarmingUpCount - count, 0, out=self.WarmingUpCount)
+
+    @property
+    def watermark(self) -> float | None:
+        """Return the time before which columns are complete, UNIX seconds; None before the first event."""
+        if self.newest is None:
+            return None
+        lateness = self.options.lateness
+        return self.End if lateness is None else max(self.End, self.newest - lateness)
+
+    # Many events at once
+
+    def update_events(
+        self, names: Any, timestamps: Any, values: Any, how: str | Mapping[str, str] = "add", *, seen: str | None = None
+    ) -> Array:
+        """Update the cells of many events in one call, each moving the window on as it has to.
+
+        Args:
+            names: Names of rows, one an event; rows that are missing are opened, not for events that are late or early.
+            timestamps: UNIX seconds, one an event.
+            values: See `Matrix.update_rows`.
+            how: See there.
+            seen: See there.
+
+        Returns:
+            For each event whether it was taken; False: it was late or early.
+
+        Raises:
+            ProcessingError: A field is not there or values do not fit.
+        """
+        times = np.asarray(timestamps, dtype=float)
+        given = names.tolist() if isinstance(names, np.ndarray) else list(names)
+        taken = np.ones(len(times), dtype=bool)
+        if not len(times):
+            return taken
+        if not self._placed:
+            self._place(times[0])
+        heads = self._judge(times, taken)
+        edges = [0, *(np.flatnonzero(np.diff(heads)) + 1).tolist(), len(times)]
+        for first, last in itertools.pairwise(edges):
+            self._advance_to(int(heads[first]))
+            which = np.arange(first, last)[taken[first:last]]
+            if len(which):
+                rows = self.add_rows([given[one] for one in which] if len(which) < last - first else given[first:last])
+                columns = np.floor(times[which] / self.Resolution).astype(np.intp) - (self._head - self.Columns)
+                scatter(self.Array, (rows, columns), chosen(values, which), how, seen)
+        return taken
+
+    def _judge(self, times: Array, taken: Array) -> Array:
+        """Set `taken` to False for late and early events; return by event where the window must stand (number of its head)."""
+        numbers = np.floor(times / self.Resolution)
+        wanted = np.floor(times / self.Resolution + self._margin) + 1
+        limit = self.options.max_advance
+        if limit is not None:
+            self._refuse_early(times, wanted, taken, limit)
+        wanted[~taken] = self._head
+        heads = np.maximum.accumulate(np.maximum(wanted, self._head))
+        heads = self._head + np.ceil((heads - self._head) / self._step) * self._step
+        ends = (heads - self.Columns) * self.Resolution
+        late = taken & (times < ends if self._tumbling else times <= ends)  # the contract has that edge outside
+        counted = np.where(taken, times, -np.inf)
+        newest = np.maximum.accumulate(np.maximum(counted, -np.inf if self.newest is None else self.newest))
+        if self.options.lateness is not None:
+            late |= taken & ((numbers + 1) * self.Resolution <= newest - self.options.lateness)
+        taken &= ~late
+        self.late += int(late.sum())
+        if np.isfinite(newest[-1]):
+            self.newest = float(newest[-1])
+        return heads
+
+    def _refuse_early(self, times: Array, wanted: Array, taken: Array, limit: float) -> None:
+        """Refuse, in order, what is too far ahead of the window as it stands then."""
+        if times.max() <= self.Start + limit:
+            return
+        head, step = self._head, self._step
+        for index, (time, needed) in enumerate(zip(times.tolist(), wanted.tolist(), strict=True)):
+            if time > head * self.Resolution + limit:
+                taken[index] = False
+                self.early += 1
+            elif needed > head:
+                head += math.ceil((needed - head) / step) * step
+
+    # Beside
+
+    async def on_start(self) -> None:
+        """Begin to move with the clock, when `clock_driven`."""
+        if self.ClockDriven:
+            self._ticking = self.Loop.create_task(self._tick(), name=f"clock of matrix {self.Id}")
+
+    async def _tick(self) -> None:
+        while True:
+            await self.on_clock_tick()
+            await asyncio.sleep(self.Resolution / 4)
+
+    async def on_clock_tick(self) -> None:
+        """Move the window on to now; called every quarter of `resolution` when `clock_driven`."""
+        self.advance(self.time())
+
+    async def on_stop(self) -> None:
+        """Leave the clock."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            await asyncio.wait([self._ticking])
+
+    def rest_get(self) -> dict[str, Any]:
+        """Return what the web API shows of this matrix, with its window."""
+        return {
+            **super().rest_get(), "Start": self.Start, "End": self.End, "Resolution": self.Resolution,
+            "Watermark": self.watermark, "Late": self.late, "Early": self.early,
+        }  # fmt: skip
+
+    def _on_metrics(self, message_type: str) -> None:
+        super()._on_metrics(message_type)
+        self._late_counter.add("events.late", self.late - self._counted[0])
+        self._late_counter.add("events.early", self.early - self._counted[1])
+        self._counted = (self.late, self.early)
