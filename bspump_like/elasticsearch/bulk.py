@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
 
 from ..abc import Context, Event
 from ..errors import BSPumpError, ConnectionLost
@@ -17,21 +20,86 @@ _TOO_MUCH = (400, 413)  # of a whole bulk: one of its documents is at fault, or 
 _TRIES = 5  # for a document that makes the server itself fail: it may be the server, it may be the document
 
 
-class Item(NamedTuple):
-    """One document: its lines of the bulk, its id if it has one of ours, and where it came from."""
+class Document(NamedTuple):
+    """One document: its lines of a bulk, where it came from, and its event if that is not in the lines."""
 
-    lines: bytes
-    id: str | None
+    action: bytes
+    body: bytes
     context: Context
-    event: Event
+    raw: Event | None = None
+
+    @property
+    def id(self) -> str | None:
+        """The id we have given it."""
+        meta: dict[str, Any]
+        (meta,) = orjson.loads(self.action).values()
+        return meta.get("_id")
+
+    @property
+    def event(self) -> Event:
+        """The event it was made of; a dict is read back from its lines, so it has what JSON keeps of it."""
+        return orjson.loads(self.body) if self.raw is None else self.raw
 
 
 class Failure(NamedTuple):
     """One document that was not stored."""
 
-    item: Item
+    document: Document
     status: int
     reason: str
+
+
+class Documents:
+    """Documents as parallel lists: an object for each would cost more than all else that is done to it.
+
+    A dict is not kept beside its lines. While a cluster is slow, there are tens of thousands of them.
+
+    Attributes:
+        lines: Action and body by turns, both with a line end.
+        contexts: One for each document.
+        raws: One for each document: the event where it cannot be read back from the lines, else None.
+    """
+
+    __slots__ = ("contexts", "lines", "raws")
+
+    def __init__(
+        self,
+        lines: list[bytes] | None = None,
+        contexts: list[Context] | None = None,
+        raws: list[Event | None] | None = None,
+    ) -> None:
+        """Take over the lists."""
+        self.lines = [] if lines is None else lines
+        self.contexts = [] if contexts is None else contexts
+        self.raws = [] if raws is None else raws
+
+    def __len__(self) -> int:
+        """Return their number."""
+        return len(self.contexts)
+
+    def __getitem__(self, number: int) -> Document:
+        """Return one."""
+        return Document(self.lines[2 * number], self.lines[2 * number + 1], self.contexts[number], self.raws[number])
+
+    def __iter__(self) -> Iterator[Document]:
+        """Return all, one by one."""
+        return (self[number] for number in range(len(self)))
+
+    def part(self, start: int, stop: int) -> Documents:
+        """Return those from `start` to `stop`."""
+        return Documents(self.lines[2 * start : 2 * stop], self.contexts[start:stop], self.raws[start:stop])
+
+    def append(self, document: Document) -> None:
+        """Take one."""
+        self.lines += document[:2]
+        self.contexts.append(document.context)
+        self.raws.append(document.raw)
+
+    def extend(self, others: Documents) -> None:
+        """Take those."""
+        self.lines += others.lines
+        self.contexts += others.contexts
+        self.raws += others.raws
 
 
 class ElasticSearchBulk:
@@ -47,32 +115,35 @@ class ElasticSearchBulk:
         """Begin empty."""
         self.Index = index
         self.Connection = connection
-        self.items: list[Item] = []
+        self.documents = Documents()
         self.refused: list[Failure] = []
         """Documents that will never be taken; whoever calls `upload` takes them from here."""
         self.capacity = max_size
+        """Bytes until it is full."""
         self._tries = 0
 
-    def add(self, item: Item) -> bool:
-        """Take one document; return whether the bulk is full."""
-        self.items.append(item)
-        self.capacity -= len(item[0])
+    def consume(self, data_feeder_generator: Iterable[bytes], context: Context, event: Event) -> bool:
+        """Take one document as a feeder yields it, an action and the lines after it; return whether the bulk is full."""
+        action, *rest = (line.rstrip(b"\n") + b"\n" for line in data_feeder_generator)
+        body = b"".join(rest)
+        self.documents.append(Document(action, body, context, event))
+        self.capacity -= len(action) + len(body)
         return self.capacity <= 0
 
     async def upload(self) -> list[Failure]:
-        """Send the documents; keep in `items` those that are to be sent again, in order, and return why.
+        """Send the documents; keep in `documents` those that are to be sent again, in order, and return why.
 
-        Also when it raises, `items` has only what is not settled yet.
+        Also when it raises, `documents` has only what is not settled yet.
 
         Raises:
             ConnectionLost: Nobody answers.
             Refused: The cluster refuses the request as a whole, for now.
         """
         self._tries += 1
-        parts = [self.items]
-        again: list[Item] = []
+        parts = [self.documents]
+        again = Documents()
         busy: list[Failure] = []
-        ids: set[str] = set()
+        ids: set[bytes] = set()
         try:
             while parts:
                 part = parts[-1]
@@ -80,25 +151,28 @@ class ElasticSearchBulk:
                     outcomes = await self._send(part)
                 except Refused as error:
                     if error.status not in _TOO_MUCH:
-                        self.full_error_callback(part, error.status)
+                        self.full_error_callback(list(part), error.status)
                         raise
                     parts.pop()
                     if len(part) == 1:
                         self.refused.append(Failure(part[0], error.status, error.detail))
                     else:
                         middle = len(part) // 2
-                        parts += [part[middle:], part[:middle]]
+                        parts += [part.part(middle, len(part)), part.part(0, middle)]
                     continue
                 parts.pop()
                 self._settle(part, outcomes, again, busy, ids)
         finally:
-            self.items = again + [item for part in reversed(parts) for item in part]
+            for part in reversed(parts):
+                again.extend(part)
+            self.documents = again
         return busy
 
-    async def _send(self, part: list[Item]) -> list[dict[str, Any]]:
+    async def _send(self, part: Documents) -> list[dict[str, Any]]:
         """Send a request; return the outcomes of its documents, nothing when all are stored."""
-        lines = b"".join([item[0] for item in part])
-        answer = await self.Connection.request("POST", _PATH, lines, content_type="application/x-ndjson")
+        answer = await self.Connection.request(
+            "POST", _PATH, b"".join(part.lines), content_type="application/x-ndjson"
+        )
         if answer.get("errors") is False:
             return []
         outcomes: list[dict[str, Any]] = answer.get("items", [])
@@ -111,28 +185,34 @@ class ElasticSearchBulk:
         return outcomes
 
     def _settle(
-        self, part: list[Item], outcomes: list[dict[str, Any]], again: list[Item], busy: list[Failure], ids: set[str]
+        self,
+        part: Documents,
+        outcomes: list[dict[str, Any]],
+        again: Documents,
+        busy: list[Failure],
+        ids: set[bytes],
     ) -> None:
+        """Sort the documents of an answer; `ids` has the actions of those that are sent again and have an id."""
         if not outcomes and not ids:
             return
         told: list[dict[str, Any]] = []
         retried = self.Connection.options.retry_on_status
         fine = self.Connection.options.allowed_bulk_response_codes
-        for number, item in enumerate(part):
+        for number, document in enumerate(part):
             ((action, outcome),) = outcomes[number].items() if outcomes else (("index", {"status": 200}),)
             status = outcome["status"]
             if status < 300 or status in fine or (status == _DUPLICATE and action == "create"):
                 # A duplicate: an earlier try had stored it, that is what the id is for.
-                if item.id is not None and item.id in ids:
-                    again.append(item)  # an older one with this id comes after it now: this must be the last word
+                if document.action in ids:
+                    again.append(document)  # an older one with this id comes after it now: this must be the last word
                 continue
-            failure = Failure(item, status, _why(outcome.get("error")))
+            failure = Failure(document, status, _why(outcome.get("error")))
             told.append({"status": status, "error": failure.reason})
             if status in retried or (status >= 500 and self._tries < _TRIES):
-                again.append(item)
+                again.append(document)
                 busy.append(failure)
-                if item.id is not None:
-                    ids.add(item.id)
+                if document.id is not None:
+                    ids.add(document.action)
             else:
                 self.refused.append(failure)
         if told:
@@ -141,7 +221,7 @@ class ElasticSearchBulk:
     def partial_error_callback(self, response_items: Sequence[dict[str, Any]]) -> None:
         """Take the items of an answer that were not stored; override it to watch them. They are dealt with in any case."""
 
-    def full_error_callback(self, bulk_items: Sequence[Item], return_code: int) -> bool:
+    def full_error_callback(self, bulk_items: Sequence[Document], return_code: int) -> bool:
         """Take a bulk that was refused as a whole; override it to watch. It is tried again in any case."""
         return False
 

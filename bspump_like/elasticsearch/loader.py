@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..abc import Backoff
 from ..abc.uploader import Uploader
 from ..errors import ConnectionLost
-from .bulk import ElasticSearchBulk, Failure, Item, NotIndexed
+from .bulk import ElasticSearchBulk, Failure, NotIndexed
 from .connection import ElasticSearchConnection, Refused
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class Loader:
         self._sink = sink
         self._connection = connection
         self._class = bulk_class
-        self._open = self._new_bulk()
+        self.bulk = self._new_bulk()
+        """The bulk that is being filled."""
         self._busy_said = float("-inf")
         self._kinds: set[tuple[int, str]] = set()
         options = connection.options
@@ -46,18 +47,11 @@ class Loader:
         limit = max(2, math.ceil(options.output_queue_max_size / connection.loaders))
         self.uploader = Uploader(sink, self._upload, backoff, limit, self._paused)
 
-    def add(self, item: Item) -> bool:
-        """Take one document; return whether that has filled a bulk."""
-        if not self._open.add(item):
-            return False
-        self.close_bulk()
-        return True
-
     def close_bulk(self) -> None:
         """Send what there is."""
-        if self._open.items:
-            self.uploader.put(self._open)
-            self._open = self._new_bulk()
+        if self.bulk.documents:
+            self.uploader.put(self.bulk)
+            self.bulk = self._new_bulk()
 
     def _new_bulk(self) -> ElasticSearchBulk:
         return self._class(self._connection, "", self._connection.options.bulk_out_max_size)
@@ -67,7 +61,7 @@ class Loader:
 
     async def _upload(self, bulk: ElasticSearchBulk) -> ElasticSearchBulk | None:
         """Send a bulk; return it with the documents that are to be tried again, None when there are none."""
-        count = len(bulk.items)
+        count = len(bulk.documents)
         try:
             busy = await bulk.upload()
         except Refused as error:
@@ -75,9 +69,9 @@ class Loader:
         finally:
             refused, bulk.refused = bulk.refused, []
             self._refuse(refused)
-            self._sink.count(count - len(bulk.items) - len(refused), len(refused))
+            self._sink.count(count - len(bulk.documents) - len(refused), len(refused))
         await self._sink.on_stored()
-        if not bulk.items:
+        if not bulk.documents:
             return None
         self._say_busy(busy[0])
         return bulk
@@ -93,14 +87,14 @@ class Loader:
 
     def _refuse(self, failures: list[Failure]) -> None:
         options = self._connection.options
-        for number, (item, status, reason) in enumerate(failures):
+        for number, (document, status, reason) in enumerate(failures):
             address, kind = self._sink.locate_address(), (status, reason.partition(":")[0])
             if options.log_failed_documents and number < options.fail_log_max_size:
-                text = item.lines.decode(errors="replace")[:500]
+                text = (document.action + document.body).decode(errors="replace")[:500]
                 L.warning("%s: a document is refused with %d: %s; the document: %s", address, status, reason, text)
             elif kind not in self._kinds and len(self._kinds) < options.fail_log_max_size:
                 # Each kind once; the dead letters have the reason of each document, and the pipeline logs their number.
                 L.warning("%s: a document is refused with %d: %s", address, status, reason)
             self._kinds.add(kind)
             error = NotIndexed(f"Elasticsearch refuses the document with {status}", detail=reason)
-            self._sink.Pipeline.reject(self._sink, item.context, item.event, error)
+            self._sink.Pipeline.reject(self._sink, document.context, document.event, error)

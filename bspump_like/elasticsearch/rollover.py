@@ -37,7 +37,8 @@ class Rollover:
         self.by_size = not fixed and options.rollover_mechanism == "size"
         self._by_clock = not fixed and not self.by_size
         self._field = options.time_field if self._by_clock else ""
-        self._name = fixed or (self._numbered() if self.by_size else "")
+        self.name = fixed or (self._numbered() if self.by_size else "")
+        """The index of all documents until the next barrier; empty when `index_of` must be asked."""
         self._names: dict[Any, str] = {}
 
     def index_of(self, event: Event) -> str:
@@ -48,16 +49,16 @@ class Rollover:
         """
         if self._field:
             return self._by_field(event)
-        return self._name or self._by_now()
+        return self.name or self._by_now()
 
     def forget(self) -> None:
         """Look at the clock again for the next event; called at every barrier, since no event may do so by itself."""
         if self._by_clock:
-            self._name = ""
+            self.name = ""
 
     def _by_now(self) -> str:
-        self._name = self._named(datetime.datetime.fromtimestamp(time.time(), datetime.UTC))
-        return self._name
+        self.name = self._named(datetime.datetime.fromtimestamp(time.time(), datetime.UTC))
+        return self.name
 
     def _by_field(self, event: Event) -> str:
         try:
@@ -106,7 +107,7 @@ class Rollover:
         pattern = re.compile(re.escape(prefix) + r"(\d{6})$")
         numbers = [int(match[1]) for match in map(pattern.match, known) if match]
         self._number = max(numbers, default=1)
-        self._name = self._numbered()
+        self.name = self._numbered()
         await self.check_size()
 
     async def check_size(self) -> None:
@@ -114,14 +115,14 @@ class Rollover:
         if not self.by_size or time.monotonic() - self._checked < self._options.size_check_interval:
             return
         self._checked = time.monotonic()
-        path = f"/{self._name}/_stats/store?filter_path=_all.primaries.store.size_in_bytes"
+        path = f"/{self.name}/_stats/store?filter_path=_all.primaries.store.size_in_bytes"
         try:
             stats = await self._connection.request("GET", path)
         except (Refused, ConnectionLost):
             return  # not there yet, or not now: the next look will tell, and the bulk before this one is stored
         if stats and stats["_all"]["primaries"]["store"]["size_in_bytes"] >= self._options.max_index_size:
             self._number += 1
-            self._name = self._numbered()
+            self.name = self._numbered()
 
 
 def _moment(value: Any) -> datetime.datetime:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import orjson
+from orjson import dumps
 
 from ..abc import Context, Event, ProcessorOptions, Sink
 from ..config import Seconds, Size, option
 from ..errors import ConfigError, ConnectionLost, Problem, ProcessingError
-from .bulk import ElasticSearchBulk, Item
+from .bulk import ElasticSearchBulk
 from .connection import ElasticSearchConnection, Refused, check_index_name
 from .loader import Loader
 from .rollover import Rollover
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..pipeline import Pipeline
 
 _REMEMBERED = 1000  # indices
+_LINE = orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
 
 
 class ElasticSearchSinkOptions(ProcessorOptions):
@@ -103,7 +105,7 @@ class ElasticSearchSink(Sink):
         self._loaders = [Loader(self, self._connection, bulk_class) for _ in range(self._connection.loaders)]
         self._filling = 0
         self._action = b"create" if options.data_stream else b"index"
-        self._headers: dict[str, tuple[bytes, bytes]] = {}
+        self._actions: dict[str, tuple[bytes, bytes]] = {}
         self._template = b""
         self._prepared = asyncio.Event()
         self._counter: Any = None
@@ -163,7 +165,39 @@ class ElasticSearchSink(Sink):
 
     def process(self, context: Context, event: Event) -> None:
         """Put one document into a bulk."""
-        index = context.get("es_index") or self._rollover.index_of(event)
+        index = context.get("es_index") or self._rollover.name or self._rollover.index_of(event)
+        kind, raw = type(event), None
+        if kind is bytes and self._feeder is None:
+            raw = event
+            # In JSON a bare line end can only stand between tokens; in a bulk it would end the document.
+            body = b"%b\n" % (event.strip().replace(b"\n", b" ") if b"\n" in event else event)
+        elif kind is dict and "_id" not in event and self._feeder is None:
+            body = self._body(event)
+        else:
+            self._process_with_id(context, event, index)
+            return
+        actions = self._actions.get(index) or self._new_actions(index)
+        loader = self._loaders[self._filling]
+        if not self._has_id:
+            action = actions[0]
+        elif self._id_from_position:
+            action = b"%b%b}}\n" % (actions[1], dumps(self._id_of(context, event)))
+        else:
+            id = self._id_of(context, event)
+            action = b"%b%b}}\n" % (actions[1], dumps(id))
+            # One id, one loader: two versions of a document never overtake each other.
+            loader = self._loaders[hash(id) % len(self._loaders)]
+        bulk = loader.bulk
+        documents = bulk.documents
+        documents.lines += (action, body)
+        documents.contexts.append(context)
+        documents.raws.append(raw)
+        bulk.capacity -= len(body) + len(action)
+        if bulk.capacity <= 0:
+            self._close(loader)
+
+    def _process_with_id(self, context: Context, event: Event, index: str) -> None:
+        """Take an event with an `_id`, or for a feeder."""
         id = self._id_of(context, event) if self._has_id else None
         document = event
         if isinstance(event, dict) and "_id" in event:
@@ -171,42 +205,34 @@ class ElasticSearchSink(Sink):
             own = document.pop("_id")
             if id is None:
                 id = str(own)
+        loader = self._loaders[self._filling if id is None else hash(id) % len(self._loaders)]
         if self._feeder is not None:
-            self._add(Item(_with_index(self._feeder(document, id), index), id, context, event))
-            return
-        if type(document) is bytes:
-            body = document
-            if b"\n" in body:
-                # In JSON a bare line end can only stand between tokens; in a bulk it would end the document.
-                body = body.strip().replace(b"\n", b" ")
-        elif isinstance(document, dict):
-            try:
-                body = orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS)
-            except TypeError as error:
-                raise ProcessingError("the event cannot be written as JSON", detail=str(error)) from None
+            lines = _with_index(self._feeder(document, id), index)
         else:
-            raise ProcessingError(f"a document must be a dict or bytes of JSON, and this is {type(event).__name__}")
-        headers = self._headers.get(index) or self._new_headers(index)
-        if id is None:
-            self._add(Item(b"%b%b\n" % (headers[0], body), None, context, event))
-        else:
-            self._add(Item(b"%b%b}}\n%b\n" % (headers[1], orjson.dumps(id), body), id, context, event))
+            actions = self._actions.get(index) or self._new_actions(index)
+            lines = [b"%b%b}}" % (actions[1], dumps(id)), self._body(document)]
+        if loader.bulk.consume(lines, context, event):
+            self._close(loader)
 
-    def _add(self, item: Item) -> None:
-        loaders, id = self._loaders, item[1]
-        if id is not None:
-            # One id, one loader: two versions of a document never overtake each other.
-            loaders[hash(id) % len(loaders)].add(item)
-        elif loaders[self._filling].add(item):
-            self._filling = (self._filling + 1) % len(loaders)
+    def _body(self, document: Event) -> bytes:
+        if not isinstance(document, dict):
+            raise ProcessingError(f"a document must be a dict or bytes of JSON, and this is {type(document).__name__}")
+        try:
+            return dumps(document, option=_LINE)
+        except TypeError as error:
+            raise ProcessingError("the event cannot be written as JSON", detail=str(error)) from None
 
-    def _new_headers(self, index: str) -> tuple[bytes, bytes]:
+    def _close(self, loader: Loader) -> None:
+        loader.close_bulk()
+        self._filling = (self._filling + 1) % len(self._loaders)
+
+    def _new_actions(self, index: str) -> tuple[bytes, bytes]:
         """Return the action line of a document without an id, and the beginning of one with an id."""
-        if len(self._headers) >= _REMEMBERED:
-            self._headers.clear()
-        name = orjson.dumps(index)
+        if len(self._actions) >= _REMEMBERED:
+            self._actions.clear()
+        name = dumps(index)
         made = b'{"create":{"_index":%b}}\n' % name, b'{"%b":{"_index":%b,"_id":' % (self._action, name)
-        self._headers[index] = made
+        self._actions[index] = made
         return made
 
     def _id_of(self, context: Context, event: Event) -> str:
@@ -247,13 +273,13 @@ class ElasticSearchSink(Sink):
             await loader.uploader.stop()
 
 
-def _with_index(lines: Iterable[bytes], index: str) -> bytes:
+def _with_index(lines: Iterable[bytes], index: str) -> Iterable[bytes]:
     """Return the lines of one document, with the index in the action if the feeder left it out."""
     action, *rest = lines
     header = orjson.loads(action)
     for meta in header.values():
         meta.setdefault("_index", index)
-    return b"\n".join([orjson.dumps(header), *(line.rstrip(b"\n") for line in rest), b""])
+    return [dumps(header), *rest]
 
 
 def _template_of(path: str) -> bytes:
