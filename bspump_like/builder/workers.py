@@ -66,8 +66,11 @@ def check_path(
 def check_pipeline(pipeline: Pipeline, path: KeyPath, worker: Worker) -> Iterator[Problem]:
     """Yield a problem if several workers would read the same input or split a state that belongs together.
 
-    A source that has an attribute `worker` divides its input by it; one that lets its server divide it (a consumer group)
-    says so with `shares = True`. A processor says with `shares = False` that it keeps state over all of the input.
+    A source that has an attribute `worker` divides its input by it; one that lets its server divide it says so with
+    `shares = True`. One whose server may move input from worker to worker (a consumer group) says so with `rebalances`, and with
+    `keeps_positions = False` that its server knows how far it came. `belongs_to(partition, worker)` tells which worker a
+    partition of its position is for, so that another number of workers can go on. A processor says with `shares = False`
+    that it keeps state over all of the input.
     """
     if worker[1] == 1:
         return
@@ -76,6 +79,13 @@ def check_pipeline(pipeline: Pipeline, path: KeyPath, worker: Worker) -> Iterato
             yield Problem(
                 f"{type(source).__name__} cannot share its input, so each of {worker[1]} workers would read all of it", path,
                 hint="run it without --workers, or put its pipeline into a definition of its own",
+            )  # fmt: skip
+        state = next((part for _, part in pipeline.stateful_parts()), None)
+        if getattr(source, "rebalances", False) and getattr(source, "keeps_positions", False):
+            what = "positions in our stores" if state is None else f"the state of {type(state).__name__}"
+            yield Problem(
+                f"the group of {type(source).__name__} moves partitions from worker to worker, and {what} cannot follow",
+                path, hint="remove group_id, then each worker has partitions of its own; or run it without --workers",
             )  # fmt: skip
     for processor in pipeline.iter_processors():
         if not getattr(processor, "shares", True):

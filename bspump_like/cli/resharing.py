@@ -3,8 +3,8 @@
 Each worker's store knows how far that worker came with its share, so another number of workers needs other stores:
 
 - A source whose server knows where to resume (a Kafka group) needs nothing of the old ones.
-- A source whose partitions any worker can take over (files, partitions of a topic) says so with `moves = True`: every new
-  store gets the positions of all old ones, and each worker uses those of its share.
+- A source whose partitions any worker can take over (files, partitions of a topic) tells which worker each is for, by
+  `belongs_to(partition, worker)`: the positions go to the store of that worker.
 - Any other source, and a part that keeps state, cannot be divided anew: that is refused, with the reason.
 
 Dead letters of workers that are no more go to the first of the new ones, which sends them again when it is asked to. What a
@@ -104,8 +104,8 @@ class _Move:
         if not self._anew:
             positions = self._positions()
             self._refuse_state()
-            for store in self._new:
-                store.commit(Commit(positions=positions))
+            for index, store in enumerate(self._new):
+                store.commit(Commit(positions=self._share_of(index, positions)))
                 self._note_finished(store)
         for file, store in self._old.items():
             if file.index < self._count and not self._anew:
@@ -132,7 +132,7 @@ class _Move:
                     source = pipeline.locate_source(name)
                     if source is not None and not getattr(source, "keeps_positions", True):
                         continue  # its server knows
-                    if source is None or not getattr(source, "moves", False):
+                    if source is None or not hasattr(source, "belongs_to"):
                         raise self._refused(file, store, id, _why_not(source, name))
                     one = found.setdefault((id, name), {})
                     for partition, value in places.items():
@@ -140,6 +140,16 @@ class _Move:
                             reason = f"two stores differ in how far {name} has come in {partition}"
                             raise self._refused(file, store, id, reason)
         return found
+
+    def _share_of(
+        self, index: int, positions: Mapping[tuple[str, str], Mapping[str, Any]]
+    ) -> dict[tuple[str, str], dict[str, Any]]:
+        shares = {}
+        for (id, name), places in positions.items():
+            source: Any = self._pipelines[id].locate_source(name)
+            worker = (index, self._count)
+            shares[id, name] = {part: place for part, place in places.items() if source.belongs_to(part, worker)}
+        return shares
 
     def _refuse_state(self) -> None:
         for file, store in self._old.items():

@@ -163,7 +163,8 @@ class _Worker:
             assert self._process is not None
             await self._carry(self._process.pid)
             if stopping.is_set():
-                return 1
+                # A worker that runs takes SIGTERM as a request: this one had not begun.
+                return 0 if status == -signal.SIGTERM else 1
             if loop.time() - began > _LONG_LIFE:
                 backoff.reset()
             wait = backoff.next()

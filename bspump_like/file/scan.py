@@ -105,10 +105,15 @@ class Selection:
         return not self.include or _fits(name, self.include)
 
     def _is_ours(self, partition: str) -> bool:
-        k, n = self.share
-        # Not a checksum: a CRC of names that differ in one digit may share its low bits.
-        digest = hashlib.blake2b(partition.encode(errors="surrogateescape"), digest_size=8).digest()
-        return n == 1 or int.from_bytes(digest) % n == k
+        return belongs_to(partition, self.share)
+
+
+def belongs_to(partition: str, share: tuple[int, int]) -> bool:
+    """Tell whether the file with this absolute path is one of share k of n; the same in every process and run."""
+    k, n = share
+    # Not a checksum: a CRC of names that differ in one digit may share its low bits.
+    digest = hashlib.blake2b(partition.encode(errors="surrogateescape"), digest_size=8).digest()
+    return n == 1 or int.from_bytes(digest) % n == k
 
 
 def parse_share(text: str) -> tuple[int, int] | None:

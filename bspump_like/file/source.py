@@ -16,7 +16,7 @@ from ..errors import ConfigError, ConnectionLost, ProcessingError
 from .codec import Compression, codec_of, members_of, require
 from .follow import Follow
 from .opened import FileStream, OpenedFile, take
-from .scan import Found, Scan, Selection, parse_share
+from .scan import Found, Scan, Selection, belongs_to, parse_share
 from .threads import in_thread
 
 if TYPE_CHECKING:
@@ -141,6 +141,10 @@ class FileABCSource(TriggerSource):
         self._calls += 1
         if self._calls % self.options.lines_per_event == 0:
             await asyncio.sleep(self.options.event_idle_time)
+
+    def belongs_to(self, partition: str, worker: tuple[int, int]) -> bool:
+        """Tell whether a file is for worker k of n; a position of it is right for whichever worker that is."""
+        return belongs_to(partition, self._share or worker)
 
     def progress(self) -> tuple[int, int] | None:
         """Return bytes read and bytes to read of all files of this scan, as they are on disk; None when there is no end."""

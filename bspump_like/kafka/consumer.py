@@ -111,12 +111,15 @@ class Consumer(aiokafka.ConsumerRebalanceListener):
         if self._options.group_id:
             self._client.subscribe(**({"pattern": pattern} if patterns else {"topics": topics}), listener=self)
             return
-        partitions = self._source.divided(tp for topic in topics for tp in self._partitions_of(topic, cluster))
+        partitions = [tp for topic in topics for tp in self._partitions_of(topic, cluster) if self._is_ours(tp)]
         self._client.assign(partitions)
         try:
             await self._go_to_positions(partitions)
         except KafkaError as error:
             raise await self._connection.why(error) from error
+
+    def _is_ours(self, partition: aiokafka.TopicPartition) -> bool:
+        return self._source.belongs_to(partition_name(partition), self._source.worker)
 
     def _partitions_of(self, topic: str, cluster: Any) -> list[aiokafka.TopicPartition]:
         topic, _, number = topic.partition(":")

@@ -6,7 +6,7 @@ import datetime
 import logging
 import re
 import zlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..abc import Batch, Position, ReaderSource, SourceOptions
@@ -16,8 +16,6 @@ from .connection import KafkaConnection
 from .lag import LagGauge
 
 if TYPE_CHECKING:
-    import aiokafka
-
     from ..application import BSPumpApplication
     from ..pipeline import Pipeline
     from .consumer import Consumer
@@ -127,9 +125,6 @@ class KafkaSource(ReaderSource):
     numbers.
     """
 
-    moves = True
-    """A position of a partition is right for whichever worker has that partition."""
-
     class Options(KafkaSourceOptions):
         """Topics, group, limits."""
 
@@ -184,10 +179,11 @@ class KafkaSource(ReaderSource):
             return True
         return self.options.positions == "auto" and any(p.has_state() for p in self.Pipeline.committer.pipelines)
 
-    def divided(self, partitions: Iterable[aiokafka.TopicPartition]) -> list[aiokafka.TopicPartition]:
-        """Return those of the partitions that are for this worker; which ones does not change when others are added."""
-        k, n = self.worker
-        return [one for one in partitions if (zlib.crc32(one.topic.encode()) + one.partition) % n == k]
+    def belongs_to(self, partition: str, worker: tuple[int, int]) -> bool:
+        """Tell whether a partition is for worker k of n, where no group divides them; others that come change nothing."""
+        k, n = worker
+        topic, _, number = partition.rpartition(":")
+        return (zlib.crc32(topic.encode()) + int(number)) % n == k
 
     async def connect(self) -> None:
         """Join the group or take the partitions, and go to the position."""

@@ -59,11 +59,11 @@ class Pump:
         self.store = folder / "store.db"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start the pump, and hand it back as a process."""
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start the pump, with more arguments of `pump run`, and hand it back as a process."""
         command = [
             sys.executable, "-m", "bspump_like.cli", "run", "pump.json", "-c", "pump.conf", "--store", str(self.store),
-            "--allow", "tests.faults.parts", "--plain",
+            "--allow", "tests.faults.parts", "--plain", *arguments,
         ]  # fmt: skip
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
         with (self.folder / "log").open("ab") as log:
