@@ -27,7 +27,7 @@ class BSPumpApplication(asab.Application):
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            asyncio.set_event_loop(asyncio.new_event_loop())
+            asyncio.set_event_loop(self.make_event_loop())
         super().__init__(args=None if args is None else list(args))
         _plain_unless_terminal()
         from asab import metrics
@@ -39,6 +39,10 @@ class BSPumpApplication(asab.Application):
             from .web import WebAPI  # needs aiohttp and the builder: only when a server is wanted
 
             WebAPI(self, listen)
+
+    def make_event_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the event loop to run on; called first of all, when none is running."""
+        return asyncio.new_event_loop()
 
     async def main(self) -> None:
         """Run beside the pump; the contract lets users override it."""

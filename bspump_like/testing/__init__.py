@@ -1,6 +1,41 @@
-"""What pumps are tested with: run one in this process, collect what comes out."""
+"""What pumps are tested with: load one, mock parts of it, feed it, look at everything that happened.
 
-from .parts import CollectSink, ListSource
-from .pump import fresh_application, run_pump
+`Trial` is the kit; `PumpTestCase` is the same for `unittest`; the fixture `pump` of pytest is a function that makes trials.
+`run_pump` runs a pump that is given in Python to its end, and nothing else.
+"""
 
-__all__ = ["CollectSink", "ListSource", "fresh_application", "run_pump"]
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .case import PumpTestCase
+    from .clock import Clock
+    from .doubles import Call, Recorder
+    from .feed import Fed
+    from .parts import CollectSink, ListSource
+    from .pump import PumpTimeout, fresh_application, run_pump
+    from .stores import MemoryStore
+    from .trial import Failure, Trial
+
+__all__ = [
+    "Call", "Clock", "CollectSink", "Failure", "Fed", "ListSource", "MemoryStore", "PumpTestCase", "PumpTimeout", "Recorder",
+    "Trial", "fresh_application", "run_pump",
+]  # fmt: skip
+
+# Imported on use: pytest loads the plugin in this folder at every start, in projects of other people, too.
+_HOMES = {
+    "PumpTestCase": "case", "Clock": "clock", "Call": "doubles", "Recorder": "doubles", "Fed": "feed", "CollectSink": "parts",
+    "ListSource": "parts", "PumpTimeout": "pump", "fresh_application": "pump", "run_pump": "pump", "MemoryStore": "stores",
+    "Failure": "trial", "Trial": "trial",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value

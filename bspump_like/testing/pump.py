@@ -19,32 +19,37 @@ class PumpTimeout(AssertionError):
 
 @contextlib.contextmanager
 def fresh_application(
-    config: Mapping[str, Mapping[str, Any]] | None = None, store: str = ":memory:", **arguments: Any
+    config: Mapping[str, Mapping[str, Any]] | None = None,
+    store: str = ":memory:",
+    *,
+    application: type[BSPumpApplication] = BSPumpApplication,
+    **arguments: Any,
 ) -> Iterator[BSPumpApplication]:
     """Make an application with nothing left of earlier ones, and clean up after it.
 
     Args:
         config: Sections of the configuration file.
         store: Path of the store.
+        application: The class of the application.
         **arguments: For `BSPumpApplication`.
     """
     with contextlib.suppress(KeyError):
-        Singleton.delete(BSPumpApplication)
+        Singleton.delete(application)
     saved = {section: dict(asab.Config._sections[section]) for section in asab.Config.sections()}
     # The watchdog is a thread that outlives the application: a test has no use for it.
     sections = {"general": {"watchdog_threshold": "0"}, "store": {"path": store}, **(config or {})}
     asab.Config.read_dict(sections)
     asab.Config.read_dict({"store": {"path": store}})
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
+    app: BSPumpApplication | None = None
     try:
-        yield BSPumpApplication(args=[], **arguments)
+        app = application(args=[], **arguments)
+        yield app
     finally:
-        if not loop.is_closed():
-            loop.close()
+        if app is not None and not app.Loop.is_closed():
+            app.Loop.close()
         asyncio.set_event_loop(None)
         with contextlib.suppress(KeyError):
-            Singleton.delete(BSPumpApplication)
+            Singleton.delete(application)
         for section in asab.Config.sections():
             asab.Config.remove_section(section)
         asab.Config.read_dict(saved)
@@ -76,7 +81,7 @@ def run_pump(
         build(app)
 
         def late() -> None:
-            failures.append(PumpTimeout(_describe(app, timeout)))
+            failures.append(PumpTimeout(f"the pump did not end within {timeout} s: {describe(app)}"))
             app.stop()
 
         deadline = app.Loop.call_later(timeout, late)
@@ -108,6 +113,6 @@ def run_pump(
     return app
 
 
-def _describe(app: BSPumpApplication, timeout: float) -> str:
-    states = [f"{p.Id}: {p.state()}, {p.counters.as_dict()}" for p in app.pump_service.Pipelines.values()]
-    return f"the pump did not end within {timeout} s: {'; '.join(states)}"
+def describe(app: BSPumpApplication) -> str:
+    """Return how each pipeline stands."""
+    return "; ".join(f"{p.Id}: {p.state()}, {p.counters.as_dict()}" for p in app.pump_service.Pipelines.values())

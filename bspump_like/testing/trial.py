@@ -1,0 +1,422 @@
+"""A pump under test: load it, mock parts of it, feed events, look at everything that happened."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime
+import os
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Self
+
+from ..abc import Connection, Context, Event, Generator, Lookup, Outcome, ProcessorBase, Sink, Source, TriggerSource
+from ..application import BSPumpApplication
+from ..builder import PumpBuilder, construct_pumps
+from ..builder.loader import Definition
+from ..config import nearest
+from ..errors import Drop, ProcessingError
+from ..pipeline import Pipeline
+from ..store import DeadLetter, open_store
+from .clock import Clock, ClockLoop
+from .doubles import Answer, Recorder, answer_with, mock_connection, mock_lookup, mock_part, watch
+from .entrance import Entrance
+from .feed import Fed, FeedSource
+from .pump import fresh_application
+from .running import Running, turns, until
+from .stores import MemoryStore
+
+Pump = str | os.PathLike[str] | Mapping[str, Any] | Definition | type[Pipeline] | Callable[[BSPumpApplication], Any]
+"""What can be tried: a definition (its path, a dict, or loaded), a pipeline class, or a function that takes the application."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """An error that a part raised for an event.
+
+    Attributes:
+        address: Of the part, `Pipeline.Part`.
+        event: What the part was given.
+        error: What it raised.
+    """
+
+    address: str
+    event: Event
+    error: BaseException
+
+
+class _Application(BSPumpApplication):
+    clock: Clock | None = None
+
+    def make_event_loop(self) -> asyncio.AbstractEventLoop:
+        """Return a loop whose time a test can move."""
+        return ClockLoop()
+
+    def time(self) -> float:
+        """Return the time of the test's clock."""
+        now = self.clock.now if self.clock is not None else None
+        return float(super().time()) if now is None else now
+
+
+class Trial:
+    """Runs a pump in this process, by the same path as in production, and shows all of it.
+
+        with Trial("cities.yaml") as trial:
+            trial.mock("Cities.FileLineSink")
+            trial.feed("Cities", {"name": "Brno", "population": "402739"})
+            trial.run()
+            assert trial.outputs("Cities") == [b'{"name":"Brno","population":402739}']
+
+    Addresses are those of the pump: `Pipeline`, `Pipeline.Part`, `Pipeline.*Source`; and, as in the configuration file,
+    `lookup:ID` and `connection:ID`.
+
+    Args:
+        *pumps: What to load; all of them into one application.
+        config: Sections of the configuration file.
+        store: A path, or a `MemoryStore` of an earlier run to go on from; a new one in memory when left out.
+        clock: Where the clock stands, see `Clock`; None: it goes as always.
+        allow: Modules that definitions may load.
+        overrides: `PATH=VALUE` texts that change a definition.
+        timeout: Seconds of real time that the pump may take for what it is asked.
+
+    Raises:
+        ConfigError: The pump cannot be built, with all that is wrong.
+    """
+
+    def __init__(
+        self,
+        *pumps: Pump,
+        config: Mapping[str, Mapping[str, Any]] | None = None,
+        store: str | MemoryStore | None = None,
+        clock: float | str | datetime.datetime | None = None,
+        allow: Iterable[str] = (),
+        overrides: Iterable[str] = (),
+        timeout: float = 20.0,
+    ) -> None:
+        """Build the pump; nothing runs before `feed` after `start`, or `run`."""
+        self._left = contextlib.ExitStack()
+        with contextlib.ExitStack() as building:
+            path = store if isinstance(store, str) else ":memory:"
+            # asab's ticks are timers, too: moved ahead by a day the clock would stop at each of 86,400.
+            sections = {**(config or {}), "general": {"tick_period": "86400", **(config or {}).get("general", {})}}
+            fresh = fresh_application(sections, path, application=_Application)
+            self.app: BSPumpApplication = building.enter_context(fresh)
+            self.clock = Clock(self.app.Loop, clock)
+            assert isinstance(self.app, _Application)
+            self.app.clock = self.clock
+            self.store = store if isinstance(store, MemoryStore) else MemoryStore()
+            if not isinstance(store, str):
+                self.app.pump_service.store = self.store
+            self._path = path
+            self._load(pumps, tuple(allow), tuple(overrides))
+            self._left = building.pop_all()
+        self._recorders = {part: watch(part) for part in self._parts() if _is_whole(part)}
+        self._feeds: dict[str, FeedSource] = {}
+        self._running = Running(self.app, timeout)
+        self._begun = False
+
+    def _load(self, pumps: Sequence[Pump], allow: Sequence[str], overrides: Sequence[str]) -> None:
+        builders = []
+        for pump in pumps:
+            if isinstance(pump, type):
+                self.app.pump_service.add_pipeline(pump(self.app))
+            elif callable(pump):
+                pump(self.app)
+            else:
+                builders.append(PumpBuilder(pump, allow=allow, overrides=overrides))
+        construct_pumps(builders, self.app, self.app.pump_service)
+
+    def __enter__(self) -> Self:
+        """Return the trial."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
+    ) -> None:
+        """Stop the pump if it runs, and clean up; see `close`."""
+        self.close()
+
+    def close(self) -> None:
+        """Stop the pump, if it runs, and leave nothing behind; what was recorded stays."""
+        try:
+            self.stop()
+        finally:
+            self._left.close()
+
+    # What there is
+
+    @property
+    def pipelines(self) -> dict[str, Pipeline]:
+        """The pipelines by their ids."""
+        return self.app.pump_service.Pipelines
+
+    def __getitem__(self, address: str) -> Any:
+        """Return what is at an address.
+
+        Raises:
+            KeyError: Nothing is there; the message names the nearest.
+        """
+        service = self.app.pump_service
+        kind, _, id = address.partition(":")
+        named: Mapping[str, Any] | None = {
+            "lookup": service.Lookups, "connection": service.Connections, "matrix": service.Matrixes
+        }.get(kind)  # fmt: skip
+        found = named.get(id) if id and named is not None else service.locate(address)
+        if found is None:
+            raise KeyError(f"there is nothing at '{address}' ({nearest(address, self.addresses())})")
+        return found
+
+    def addresses(self) -> list[str]:
+        """Return the addresses of all there is."""
+        service, pipelines = self.app.pump_service, self.pipelines.values()
+        return [
+            *(pipeline.Id for pipeline in pipelines),
+            *(source.locate_address() for pipeline in pipelines for source in pipeline.Sources),
+            *(part.locate_address() for part in self._parts()),
+            *(f"lookup:{id}" for id in service.Lookups), *(f"connection:{id}" for id in service.Connections),
+        ]  # fmt: skip
+
+    def _parts(self) -> Iterable[ProcessorBase]:
+        return (part for pipeline in self.pipelines.values() for part in pipeline.iter_processors())
+
+    # Before it runs
+
+    def mock(
+        self, address: str, *, table: Mapping[Any, Any] | None = None, error: BaseException | str | None = None, **answer: Any
+    ) -> Recorder | None:
+        """Let a part answer as the test says, and open nothing.
+
+        Args:
+            address: A processor, generator or sink; `Pipeline.*Source` or a whole `Pipeline`'s sources, which then send only
+                what `feed` gives them; `connection:ID`; `lookup:ID`.
+            table: What a lookup holds.
+            error: What a processor raises for every event; text becomes a ProcessingError.
+            **answer: `output=`, the result for every event (a function is called with the event), or `outputs=`, one for
+                each event in turn, errors among them. Without either a processor passes events on unchanged.
+
+        Returns:
+            What the part is called with; None for what is called with no events.
+
+        Raises:
+            KeyError: Nothing is there.
+            RuntimeError: The pump runs already.
+        """
+        self._refuse_if_begun("mock")
+        found = self[address]
+        if isinstance(found, Lookup):
+            mock_lookup(found, table or {})
+        elif isinstance(found, Connection):
+            mock_connection(found)
+        elif isinstance(found, Source):
+            self._replace_sources(found.Pipeline, [found])
+        elif isinstance(found, Pipeline):
+            self._replace_sources(found, [source for source in found.Sources if not source.passive])
+        else:
+            self._recorders[found] = mock_part(found, self._answer(error, answer))
+            return self._recorders[found]
+        return None
+
+    def _answer(self, error: BaseException | str | None, answer: Mapping[str, Any]) -> Answer:
+        return answer_with(error=ProcessingError(error) if isinstance(error, str) else error, **answer)
+
+    def isolate(self) -> None:
+        """Mock all that reaches outside: sources, sinks that do not lead to another pipeline, connections.
+
+        Lookups stay: their tables are part of what is tried. What the test has mocked already stays as it is.
+        """
+        for pipeline in self.pipelines.values():
+            sources = [source for source in pipeline.Sources if not source.passive and not isinstance(source, FeedSource)]
+            self._replace_sources(pipeline, sources)
+        for part in self._parts():
+            if isinstance(part, Sink) and not hasattr(part, "route") and not self.recorder(part.locate_address()).mocked:
+                self._recorders[part] = mock_part(part, answer_with())
+        for connection in self.app.pump_service.Connections.values():
+            mock_connection(connection)
+
+    def _replace_sources(self, pipeline: Pipeline, replaced: Sequence[Source]) -> None:
+        feeds = {source: FeedSource(self.app, pipeline, source.Id) for source in replaced}
+        for source in replaced:
+            self._feeds[source.locate_address()] = feeds[source]
+            for trigger in getattr(source, "Triggers", ()):
+                trigger.remove(source)
+        pipeline.set_source([feeds.get(source, source) for source in pipeline.Sources])
+
+    # Running
+
+    def feed(self, address: str, *events: Event, contexts: Sequence[Context] | None = None) -> list[Fed]:
+        """Send events into a pipeline; if the pump runs, wait until they have ended.
+
+        Args:
+            address: A pipeline, one of its sources (which sends nothing else then), or a part, to enter the pipeline there.
+            *events: In order.
+            contexts: As many.
+
+        Returns:
+            How each of them ended; complete when the pump has run.
+
+        Raises:
+            KeyError: Nothing is there.
+            RuntimeError: The pump runs already, and nothing was fed there before.
+        """
+        found = self[address]
+        before = found if isinstance(found, ProcessorBase) else None
+        feed = self._feed_for(found if before is None else before.Pipeline)
+        fed = feed.put(events, contexts, before)
+        if self._begun:
+            self._running.until(lambda: self._are_over(fed, feed.Pipeline), f"events fed to {address} to end")
+            self.settle()
+        return fed
+
+    def _feed_for(self, found: Source | Pipeline) -> FeedSource:
+        pipeline = found if isinstance(found, Pipeline) else found.Pipeline
+        active = [source for source in pipeline.Sources if not source.passive]
+        if isinstance(found, Source) and not found.passive:
+            active = [found]
+        for source in active:
+            if isinstance(source, FeedSource):
+                return source
+        name = active[0].locate_address() if active else pipeline.Id
+        if name not in self._feeds:
+            self._refuse_if_begun("feed (for the first time)")
+            if active:
+                self._replace_sources(pipeline, active)
+            else:
+                entrance = Entrance(self.app, pipeline.Id)
+                self.app.pump_service.add_pipeline(entrance)
+                self._feeds[name] = entrance.feed
+        return self._feeds[name]
+
+    def _are_over(self, fed: Sequence[Fed], pipeline: Pipeline) -> bool:
+        return all(one.outcome is not None for one in fed) or any(p.is_error() for p in self.pipelines.values())
+
+    def start(self) -> Self:
+        """Start the pump; it waits for what `feed` brings."""
+        self._refuse_if_begun("start")
+        self._begun = True
+        self._running.start()
+        return self
+
+    def settle(self) -> Self:
+        """Wait until all that was handed over is durable, unless a pipeline has halted."""
+        self._running.wait(self._settled(barrier=True), "everything under way to be durable")
+        return self
+
+    def advance(self, seconds: float) -> Self:
+        """Move the clock ahead, from timer to timer, and wait until what they have begun is over."""
+        self._running.wait(self.clock.advance(seconds, lambda: self._settled(barrier=False)), f"{seconds} s to pass")
+        return self.settle()
+
+    async def _settled(self, *, barrier: bool) -> None:
+        await turns()
+        pipelines = self.pipelines.values()
+        await until(lambda: any(p.is_error() for p in pipelines) or not any(map(_is_in_cycle, _sources(pipelines))))
+        for committer in {pipeline.committer for pipeline in pipelines}:
+            if (barrier or committer.in_flight) and not any(pipeline.is_error() for pipeline in committer.pipelines):
+                await committer.commit()
+
+    def run(self) -> Self:
+        """Run the pump until its input ends: what was fed, and what sources that are not mocked have.
+
+        Raises:
+            PumpTimeout: It did not end in time.
+        """
+        if not self._begun:
+            self.start()
+        for feed in self._feeds.values():
+            feed.end()
+        self._running.to_end()
+        return self
+
+    def stop(self) -> Self:
+        """Stop the pump as SIGTERM does; it does nothing when the pump does not run."""
+        if self._begun:
+            self._running.stop()
+        return self
+
+    def _refuse_if_begun(self, what: str) -> None:
+        if self._begun:
+            raise RuntimeError(f"the pump has started: {what} before")
+
+    # What happened
+
+    def recorder(self, address: str) -> Recorder:
+        """Return what the part at an address was called with; of a pipeline, its last part.
+
+        Raises:
+            KeyError: There is no processor or sink.
+        """
+        found = self[address]
+        if isinstance(found, Pipeline):
+            found = list(found.iter_processors())[-1]
+        if found not in self._recorders:
+            raise KeyError(f"'{address}' is called with no events")
+        return self._recorders[found]
+
+    def calls(self, address: str) -> list[Any]:
+        """Return the calls of a part: event, context, result, error of each."""
+        return self.recorder(address).calls
+
+    def outputs(self, address: str) -> list[Event]:
+        """Return what came out: the events that a sink (or a pipeline's sink) was given, or that a processor returned."""
+        recorder = self.recorder(address)
+        return recorder.events if isinstance(recorder.part, Sink | Generator) else recorder.results
+
+    def contexts(self, address: str) -> list[Context]:
+        """Return the contexts that a part was given, or a pipeline's sink."""
+        return [call.context for call in self.calls(address)]
+
+    def last_input(self, address: str) -> Event:
+        """Return the last event that a part was given; None when it was given none."""
+        return self.recorder(address).last_input
+
+    @property
+    def fed(self) -> list[Fed]:
+        """Every event that was fed, and how it ended."""
+        return [fed for feed in self._feeds.values() for fed in feed.fed]
+
+    @property
+    def outcomes(self) -> list[Outcome | None]:
+        """How each event that was fed ended; None where it is under way or halted."""
+        return [fed.outcome for fed in self.fed]
+
+    @property
+    def errors(self) -> list[Failure]:
+        """Every error that a part raised, each try of it, by pipeline and part."""
+        return [
+            Failure(recorder.part.locate_address(), call.event, call.error)
+            for recorder in self._recorders.values() for call in recorder.calls
+            if call.error is not None and not isinstance(call.error, Drop)
+        ]  # fmt: skip
+
+    @property
+    def halted(self) -> dict[str, str]:
+        """Pipelines that halted -> why."""
+        return {id: pipeline.state() for id, pipeline in self.pipelines.items() if pipeline.is_error()}
+
+    @property
+    def dead_letters(self) -> list[DeadLetter]:
+        """What the store keeps of events that failed, oldest first; events that halted a pipeline are not among them."""
+        if self._path == ":memory:":
+            return self.store.dead_letters()
+        with contextlib.closing(open_store(self._path)) as store:
+            return store.dead_letters()
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of `pump run`, None while it runs."""
+        return self._running.exit_code
+
+
+def _is_whole(part: ProcessorBase) -> bool:
+    """Tell whether a part defines `process`; the pump says it at its start if one does not."""
+    return "process" in vars(part) or type(part).process not in (ProcessorBase.process, Sink.process)
+
+
+def _sources(pipelines: Iterable[Pipeline]) -> Iterable[Source]:
+    return (source for pipeline in pipelines for source in pipeline.Sources)
+
+
+def _is_in_cycle(source: Source) -> bool:
+    return isinstance(source, TriggerSource) and source.TriggerEvent.is_set()
+
