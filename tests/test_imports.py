@@ -13,7 +13,7 @@ from tests.source_tree import PACKAGE, Import, SourceFile, imports, source_files
 
 ABC = {"abc", "errors", "config", "expression"}
 CORE = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"} - ABC
-TOOLS = {"builder", "cli", "web", "testing"}
+TOOLS = {"builder", "cli", "web", "testing", "unittest"}
 FOLDERS = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
 TECHNOLOGIES = FOLDERS - TOOLS - ABC
 PUBLIC = "__init__"
@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "web": ABC | CORE | {"builder", "web"},
     "cli": ABC | CORE | {"builder", "web", "cli", PUBLIC},
     "testing": ABC | CORE | {"builder", "testing"},
+    "unittest": ABC | CORE | {"testing", "unittest"},
     PUBLIC: ABC | CORE,
 }
 
@@ -39,7 +40,8 @@ MAY_IMPORT_WITH_A_REASON = {
     "builder": {"cli", *TECHNOLOGIES},
     "web": set(),
     "cli": {"testing", *TECHNOLOGIES},
-    "testing": set(),
+    "testing": set(TECHNOLOGIES),
+    "unittest": set(),
     PUBLIC: {"builder"},
 }
 

@@ -27,7 +27,7 @@ GROUP = f"{PACKAGE}.components"
 """The entry point group. Each name is a class: `MySink = "my_package.sinks:MySink"`; its top package is allowed then."""
 
 _CONTRACT = "bspump"
-_NOT_SCANNED = ("abc", "builder", "cli", "expression", "web", "testing")
+_NOT_SCANNED = ("abc", "builder", "cli", "expression", "web", "testing", "unittest")
 
 
 @dataclasses.dataclass(frozen=True)
