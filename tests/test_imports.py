@@ -24,6 +24,8 @@ MAY_IMPORT = {
     **dict.fromkeys(CORE, ABC | CORE),
     **{name: ABC | CORE | {name} for name in TECHNOLOGIES},
     **{name: ABC | CORE | {name, "matrix"} for name in ("analyzer", "lookup")},  # they work on matrices
+    "avro": ABC | CORE | {"avro", "file", "common"},  # formats of files: they read and write as all file parts do
+    "parquet": ABC | CORE | {"parquet", "file"},
     "builder": ABC | CORE | {"builder"},
     "web": ABC | CORE | {"builder", "web"},
     "cli": ABC | CORE | {"builder", "web", "cli", PUBLIC},

@@ -55,11 +55,11 @@ class Output:
         self, naming: Naming, layout: Layout, header: Callable[[], bytes], throttle: Callable[[bool], None]
     ) -> None:
         """Open nothing yet."""
-        self.lines: list[bytes] = []
+        self.lines: list[Any] = []
         """What was handed over last; the sink appends, and adds to `size`."""
         self.size = 0
         self._naming, self._layout, self._header, self._throttle = naming, layout, header, throttle
-        self._chunks: deque[list[bytes] | None] = deque()  # None: rotate here
+        self._chunks: deque[list[Any] | None] = deque()  # None: rotate here
         self._queued = self._finished = 0  # chunks since the start
         self._writing = asyncio.Lock()
         self._spilling: asyncio.Task[None] | None = None
@@ -81,7 +81,7 @@ class Output:
             self.lines, self.size = [], 0
         return self._queued
 
-    def _queue(self, chunk: list[bytes] | None) -> None:
+    def _queue(self, chunk: list[Any] | None) -> None:
         self._chunks.append(chunk)
         self._queued += 1
 
@@ -196,7 +196,7 @@ class Output:
         detail = "it is locked" if error.errno == errno.EWOULDBLOCK else error.strerror or str(error)
         return DeliveryError(f"cannot write {path}", detail=detail, hint=hint)
 
-    def _append(self, lines: list[bytes]) -> None:
+    def _append(self, lines: list[Any]) -> None:
         """Write lines, into as many files as rotation makes of them; what is written is taken off the list."""
         while lines:
             if self._file >= 0 and self._is_lost():
@@ -210,16 +210,44 @@ class Output:
             if count == 0:
                 self.complete()
                 continue
-            data = b"".join(lines[:count])
-            if self._good == 0:
-                data = self._header() + data
+            data, written = self._encoded(lines[:count])
             self._write_durably(data)
             if os.fstat(self._file).st_nlink == 0 and self._is_lost():
                 continue  # deleted while it was written: these lines go into the next file
-            self._written += count
+            self._written += written
+            self._on_written()
             del lines[:count]
         if self._is_full():
             self.complete()
+
+    # What formats override that are more than lines one after another; all of it in a thread
+
+    def _encoded(self, lines: list[Any]) -> tuple[bytes, int]:
+        """Return what to append for lines, with the header of a new file before it, and how many of them are in it."""
+        data = b"".join(lines)
+        return (self._header() + data if self._good == 0 else data), len(lines)
+
+    def _on_written(self) -> None:
+        """Note that what `_encoded` returned last is on disk."""
+
+    def _whole_prefix(self, file: int, size: int) -> int:
+        """Return the size to keep of a file that no mark speaks of; end its last line if it has no end."""
+        if self._layout.codec != "none":
+            return durable_prefix(self._path, self._layout.codec)
+        if os.pread(file, 1, size - 1) != b"\n":
+            os.pwrite(file, b"\n", size)
+            size += 1
+        return size
+
+    def _publish(self, final: str) -> None:
+        """Give a complete file its final name; called while it is open, since it is tried again if it fails."""
+        os.rename(self._path, final)
+
+    def _unpublish(self, mark: dict[str, Any], final: str) -> dict[str, Any]:
+        """Make of `final` the file again that a mark was made of, if it is that; return the mark that holds now."""
+        if not os.path.exists(self._path) and os.stat(final).st_ino == mark["inode"]:
+            os.rename(final, self._path)
+        return mark
 
     def _is_lost(self) -> bool:
         """Tell whether the path does not name the open file any more: the file or its directory was moved or deleted."""
@@ -240,7 +268,7 @@ class Output:
         full = layout.rotate_size and self._good >= layout.rotate_size
         return bool(full or (layout.rotate_lines and self._written >= layout.rotate_lines))
 
-    def _fitting(self, lines: list[bytes]) -> int:
+    def _fitting(self, lines: list[Any]) -> int:
         """Return how many lines go into the open file before it rotates; at least one into an empty one."""
         count, layout = len(lines), self._layout
         if layout.rotate_lines:
@@ -283,7 +311,7 @@ class Output:
         self._path = final + ".part" if self._layout.atomic else final
         mark = self._mark if self._mark is not None and self._mark["index"] == self._index else None
         if mark is not None:
-            self._take_back(mark, final)
+            mark = self._take_back(mark, final)
         if self._layout.atomic and not self._layout.overwrite and os.path.exists(final):
             raise FileExistsError(errno.EEXIST, "it exists already", final)
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -295,14 +323,17 @@ class Output:
             raise
         self._file, self._fresh = file, False
         if self._layout.fsync:
-            _sync_directory(self._path)
+            sync_directory(self._path)
 
-    def _take_back(self, mark: dict[str, Any], final: str) -> None:
-        """Undo what came after a mark: a file given its final name, and the files behind it."""
-        was_completed = self._path != final and not os.path.exists(self._path) and os.path.exists(final)
-        if was_completed and os.stat(final).st_ino == mark["inode"]:
-            os.rename(final, self._path)
+    def _take_back(self, mark: dict[str, Any], final: str) -> dict[str, Any]:
+        """Undo what came after a mark: a file given its final name, and the files behind it; return the mark that holds now."""
+        if self._path != final and os.path.exists(final):
+            if mark["inode"]:
+                mark = self._unpublish(mark, final)
+            elif self._naming.indexed:
+                os.unlink(final)  # begun and completed after the mark
         self._naming.remove_after(self._index)
+        return mark
 
     def _cut_back(self, file: int, mark: dict[str, Any] | None) -> None:
         size = os.fstat(file).st_size
@@ -312,18 +343,9 @@ class Output:
         elif self._fresh and self._layout.overwrite:
             size = 0
         elif size:
-            size = self._without_torn_tail(file, size)
+            size = self._whole_prefix(file, size)
         os.ftruncate(file, size)
         self._good = os.lseek(file, 0, os.SEEK_END)
-
-    def _without_torn_tail(self, file: int, size: int) -> int:
-        """Return the size to keep of a file that no mark speaks of; end its last line if it has no end."""
-        if self._layout.codec != "none":
-            return durable_prefix(self._path, self._layout.codec)
-        if os.pread(file, 1, size - 1) != b"\n":
-            os.pwrite(file, b"\n", size)
-            size += 1
-        return size
 
     def complete(self) -> None:
         """Close the file and give it its final name; the next line opens the next one. Blocks."""
@@ -331,9 +353,9 @@ class Output:
             return
         self._mark = self._describe()
         if self._layout.atomic:
-            os.rename(self._path, self._path.removesuffix(".part"))  # before it is closed: if it fails it is tried again
+            self._publish(self._path.removesuffix(".part"))
             if self._layout.fsync:
-                _sync_directory(self._path)
+                sync_directory(self._path)
         self.close()
         if self._naming.indexed:
             self._index += 1
@@ -355,7 +377,8 @@ class Output:
         return {"index": self._index, "inode": inode, "size": self._good, "lines": self._written}
 
 
-def _sync_directory(path: str) -> None:
+def sync_directory(path: str) -> None:
+    """Make the names in the directory of `path` durable; blocks."""
     directory = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
     try:
         os.fsync(directory)

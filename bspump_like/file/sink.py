@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..abc import Context, Event, ProcessorOptions, Sink
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ..pipeline import Pipeline
 
 
-class AppendingSinkOptions(ProcessorOptions):
-    """Options of sinks that append to files."""
+class OutputOptions(ProcessorOptions):
+    """Options of sinks that write files, whatever their format."""
 
     path: str = option(
         "",
@@ -28,15 +28,20 @@ class AppendingSinkOptions(ProcessorOptions):
         example="out.csv",
     )
     mode: Literal["append", "overwrite"] = option("append", "what a fresh start does with a file that is there")
-    compression: Literal["auto", "none", "gzip", "bz2", "xz", "zstd"] = option(
-        "auto", "auto: by the ending of the name"
-    )
     atomic: bool = option(False, "write to PATH.part, and rename it to PATH when it is complete")
     rotate_size: Size = option(0, "begin a new file before this one gets larger, in bytes; 0: never", ge=0)
     rotate_lines: int = option(0, "begin a new file after so many lines; 0: never", ge=0)
     rotate_period: Seconds = option(0.0, "begin a new file after so many seconds; 0: never", ge=0)
     fsync: bool = option(True, "wait until the disk has it; no: a power failure may lose what was committed")
     max_open_files: int = option(100, "files kept open when events name their own (context['path'])", ge=1)
+
+
+class AppendingSinkOptions(OutputOptions):
+    """Options of sinks that append to files, which may be compressed as a whole."""
+
+    compression: Literal["auto", "none", "gzip", "bz2", "xz", "zstd"] = option(
+        "auto", "auto: by the ending of the name"
+    )
 
 
 class AppendingSink(Sink):
@@ -69,9 +74,13 @@ class AppendingSink(Sink):
         self._outputs: dict[str, Output] = {}
         self._marks: dict[str, Any] = {}
         self._timer: asyncio.TimerHandle | None = None
-        require(codec_of(self.options.path, self.options.compression), writing=True)
+        require(self.codec_at(self.options.path), writing=True)
 
     # What subclasses override
+
+    def codec_at(self, path: str) -> str:
+        """Return how the whole file at `path` is compressed; see `codec_of`."""
+        return codec_of(path, self.options.compression)
 
     def encode(self, event: Event) -> bytes:
         """Return an event as bytes, with the line end.
@@ -84,6 +93,14 @@ class AppendingSink(Sink):
     def header(self, path: str) -> bytes:
         """Return what a new file begins with; called in a thread when the first line is written."""
         return b""
+
+    def rotation(self) -> tuple[int, float]:
+        """Return after how many lines, and after how many seconds, a new file begins; 0: never."""
+        return self.options.rotate_lines, self.options.rotate_period
+
+    def new_output(self, path: str, naming: Naming, layout: Layout, throttle: Callable[[bool], None]) -> Output:
+        """Return the output for `path`; override it for a format that is more than lines one after another."""
+        return Output(naming, layout, lambda: self.header(path), throttle)
 
     def get_file_name(self, context: Context, event: Event) -> str:
         """Return the file for an event: the option `path`, else `context['path']`.
@@ -122,11 +139,11 @@ class AppendingSink(Sink):
 
     def _new_output(self, path: str) -> Output:
         o = self.options
-        codec = codec_of(path, o.compression)
-        rotates = bool(o.rotate_size or o.rotate_lines or o.rotate_period)
-        layout = Layout(codec, o.mode == "overwrite", o.atomic, o.fsync, o.rotate_size, o.rotate_lines)
-        output = Output(
-            Naming(path, rotates=rotates, worker=self.worker[0]), layout, lambda: self.header(path),
+        lines, period = self.rotation()
+        rotates = bool(o.rotate_size or lines or period)
+        layout = Layout(self.codec_at(path), o.mode == "overwrite", o.atomic, o.fsync, o.rotate_size, lines)
+        output = self.new_output(
+            path, Naming(path, rotates=rotates, worker=self.worker[0]), layout,
             lambda wait: self.Pipeline.throttle(output, wait),
         )  # fmt: skip
         if path in self._marks:
@@ -190,8 +207,7 @@ class AppendingSink(Sink):
             await self._open(path)
         if self.options.path and type(self).get_file_name is AppendingSink.get_file_name:
             self.output = await self._open(self.options.path)
-        if self.options.rotate_period:
-            self._timer = self.Loop.call_later(self.options.rotate_period, self._on_period)
+        self._wind_up()
 
     async def _open(self, path: str) -> Output:
         output = self.output_at(path)
@@ -201,9 +217,14 @@ class AppendingSink(Sink):
             raise ConfigError(f"{self.locate_address()}: {error}") from error
         return output
 
+    def _wind_up(self) -> None:
+        period = self.rotation()[1]
+        if period:
+            self._timer = self.Loop.call_later(period, self._on_period)
+
     def _on_period(self) -> None:
         self.rotate()
-        self._timer = self.Loop.call_later(self.options.rotate_period, self._on_period)
+        self._wind_up()
 
     async def on_end_of_input(self) -> None:
         """Complete the files: with `atomic` they get their names with the last barrier."""

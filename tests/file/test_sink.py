@@ -21,6 +21,7 @@ from bspump_like.file import FileBlockSink, FileCSVSink, FileJSONSink, FileLineS
 from bspump_like.file.codec import InputStream, codec_of, compress
 from bspump_like.file.naming import Naming
 from bspump_like.testing import ListSource, fresh_application, run_pump
+from tests.common.stopping import StoppedSource
 
 ENDINGS = ["", ".gz", ".bz2", ".xz", ".zst"]
 
@@ -116,6 +117,20 @@ def test_files_begun_behind_the_last_mark_are_taken_back(pump: Any, tmp_path: Pa
     (tmp_path / "out-000003.txt").write_bytes(b"7")
     pump.run(of([b"1", b"2", b"3", b"4"]), {}, FileLineSink, out)
     assert [(tmp_path / name).read_bytes() for name in names(tmp_path)] == [b"1\n2\n3\n", b"4\n"]
+
+
+def test_an_atomic_file_begun_and_completed_behind_the_last_mark_is_taken_back(pump: Any, tmp_path: Path) -> None:
+    out = {"path": str(tmp_path / "out.txt"), "rotate_lines": 8, "atomic": True}
+    events = [b"%d" % number for number in range(24)]
+
+    def stopped(app: Any, pipeline: Any, config: Any) -> ListSource:
+        return StoppedSource(app, pipeline, events, id="S", config={"batch_size": 8})
+
+    pump.run(stopped, {}, FileLineSink, out)  # with 16 lines, and so at the end of the second file
+    assert names(tmp_path) == ["out-000001.txt", "out-000002.txt"]
+    (tmp_path / "out-000003.txt").write_bytes(b"".join(b"%d\n" % number for number in range(16, 24)))
+    pump.run(of(events), {}, FileLineSink, out)
+    assert b"".join(content(tmp_path / name) for name in names(tmp_path)).split() == events
 
 
 def test_a_period_closes_files(pump: Any, tmp_path: Path) -> None:
