@@ -347,6 +347,8 @@ class Compiler:
 
     def _call_known(self, function: Function, node: ast.Call) -> Code:
         self.grows = self.grows or function.grows
+        if function.provided:
+            raise self._error(f"{function.name}(...) is not available here", node)
         if function.name == "coalesce":
             return self._coalesce(node)
         if function.name == "exists":

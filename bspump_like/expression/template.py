@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-import orjson
-
 from .compiler import Code, Compiler
 from .error import ExpressionError
+from .functions.conversion import written
 from .generated import Scope
 from .program import Source
 from .syntax import parse
@@ -67,27 +66,6 @@ def _end_of_expression(text: str, begin: int) -> int:
             return at
         at += 1
     raise ExpressionError("'{{' is not closed by '}}'", column=begin - 1, text=text)
-
-
-def written(value: Any) -> str:
-    """Return a value as text: numbers as in JSON, true and false, dicts and lists as JSON.
-
-    Raises:
-        TypeError: There is no text for it.
-    """
-    if isinstance(value, str):
-        return value
-    if value is True or value is False:
-        return "true" if value else "false"
-    if isinstance(value, bytes):
-        return value.decode()
-    if isinstance(value, int | float):
-        return str(value)
-    if isinstance(value, dict | list | tuple):
-        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
-    if value is None:
-        raise TypeError('a value is missing; write coalesce(x, "...") if it may be')
-    return str(value)
 
 
 def writer(missing: Missing) -> Callable[[list[str | Code], Compiler, Scope], list[str]]:

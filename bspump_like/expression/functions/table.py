@@ -1,10 +1,12 @@
-"""The functions that expressions may call: one table, which the compiler, the page in docs/how-to and its test read."""
+"""The table of functions: what one is, and how it gets in."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
 from typing import Any, Literal
+
+from ..access import shown
 
 MANY = 1000
 """Arguments of a function that takes any number."""
@@ -25,6 +27,7 @@ class Function:
         kind: What it returns, if that is known.
         nullable: It may return None.
         grows: Its value can be much larger than its arguments.
+        provided: The pump provides what is called, under this name, in `names`.
         takes: Least and largest number of arguments.
         prepare: Takes the constant arguments (`...` for the others); returns a function and the indices of the arguments that
             it takes, or None. Raises ValueError, if a constant does not fit.
@@ -41,6 +44,7 @@ class Function:
     kind: Literal["number", "text", "flag", "any"] = "any"
     nullable: bool = True
     grows: bool = False
+    provided: bool = False
     prepare: Callable[[list[Any]], tuple[Callable[..., Any], list[int]] | None] | None = None
 
 
@@ -69,13 +73,26 @@ def function(usage: str, help: str, example: str, group: str, **more: Any) -> Ca
     return register
 
 
-@function(
-    "coalesce(x, y, ...)", "the first of its arguments that is not None", 'coalesce(nick, name, "?") -> "Ann"', "None"
-)
-def _coalesce(*values: Any) -> Any:
-    return next((value for value in values if value is not None), None)
+MAX_TEXT = 16 * 1024 * 1024
+"""Characters of the longest text, and items of the longest list, that an expression may make."""
 
 
-@function("exists(x)", "whether it is not None", "exists(name) -> true", "None", kind="flag", nullable=False)
-def _exists(value: Any) -> bool:
-    return value is not None
+def bounded(size: int) -> None:
+    """Refuse to make a text or a list that is too long.
+
+    Raises:
+        ValueError: It is.
+    """
+    if size > MAX_TEXT:
+        raise ValueError(f"the result would have {size} characters or items, more than {MAX_TEXT}")
+
+
+def needs_text(value: Any, name: str) -> str:
+    """Return a value that must be text.
+
+    Raises:
+        TypeError: It is not; names the function.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} takes text, not {shown(value)}")
+    return value
