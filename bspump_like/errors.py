@@ -47,6 +47,7 @@ class Problem:
         hint: The remedy: the nearest valid name, an example.
         file: The file the mistake stands in, empty when it was given in code.
         line: Its line there, from 1; 0 when unknown.
+        used: Where the template is used that it stands in, `FILE:LINE`.
     """
 
     message: str
@@ -55,12 +56,15 @@ class Problem:
     hint: str = ""
     file: str = ""
     line: int = 0
+    used: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Return `file:line: where: message (hint)`, leaving out what is unknown."""
+        """Return `file:line: where: message (hint); used at file:line`, leaving out what is unknown."""
         text = self.message if not self.where else f"{self.where}: {self.message}"
         if self.hint:
             text = f"{text} ({self.hint})"
+        if self.used:
+            text = f"{text}; used at {', '.join(self.used)}"
         if self.file:
             place = f"{self.file}:{self.line}" if self.line else self.file
             text = f"{place}: {text}"

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import asab
 
-from ..config import nearest
 from ..errors import ConfigError, Problem
-from ..policy import ErrorPolicy
 from . import registry as kinds
 from . import shape, workers
+from .links import Links
 from .loader import Definition, load
 from .parts import check_args, construct
 from .positions import KeyPath
 from .registry import Kind, Registry
+from .report import BrokenError, Report
 
 if TYPE_CHECKING:
     from ..abc import Connection, Lookup, ProcessorBase, Source
@@ -25,18 +24,6 @@ if TYPE_CHECKING:
     from ..pipeline import Pipeline
     from ..service import PumpService as BSPumpService
     from ..trigger import Trigger
-
-_REFERENCES = {
-    "connection": "connections", "connection_id": "connections", "lookup": "lookups", "lookup_id": "lookups",
-}  # fmt: skip
-
-
-_T = TypeVar("_T")
-
-
-class _BrokenError(Exception):
-    """A part cannot be built; why is reported already."""
-
 
 class PumpBuilder:
     """Builds the pump that a definition describes.
@@ -66,16 +53,17 @@ class PumpBuilder:
         worker: tuple[int, int] = (0, 1),
     ) -> None:
         """Read the definition; build nothing yet."""
-        self.Definition = definition if isinstance(definition, Definition) else load(definition, overrides)
+        self.Definition = (
+            definition if isinstance(definition, Definition) else load(definition, overrides, keep_problems=True)
+        )
         self._allow = tuple(allow)
         self._worker = worker
         self._paths: dict[int, KeyPath] = {}
         self._index(self.Definition.tree, ())
-        self._problems: list[Problem] | None = None
-        self._built: list[tuple[Any, Mapping[str, Any]]] = []
+        self._report = Report(self.Definition)
+        self.links = Links(self._report, incomplete=self.Definition.incomplete)
         self._unprepared: list[tuple[Pipeline, Mapping[str, Any]]] = []
-        self._routes: list[tuple[KeyPath, str]] = []
-        self._broken: dict[str, set[str]] = {"connections": set(), "lookups": set()}
+        self._registry: Registry | None = None
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -118,7 +106,7 @@ class PumpBuilder:
 
     def construct_lookup(self, app: BSPumpApplication, svc: BSPumpService, lookup: Mapping[str, Any]) -> Lookup:
         """Construct one lookup and add it to the service."""
-        self._check_references(svc, lookup)
+        self.links.check_args(svc, lookup, self._path(lookup))
         built: Lookup = self._shared(app, lookup, kinds.LOOKUP, "lookups")
         self._add(svc.add_lookup, built, lookup)
         return built
@@ -142,25 +130,26 @@ class PumpBuilder:
     ) -> Pipeline:
         """Construct one pipeline with all its parts and add it to the service."""
         definition = pipeline_definition
+        path = self._check_shape(definition)
         cls = self._class(definition, kinds.PIPELINE) if definition.get("class") else kinds.PIPELINE.classes()[0]
         if definition.get("class"):
-            self._report_all(check_args(cls, definition, self._path(definition)))
+            self._report.give_up(check_args(cls, definition, path))
         id = definition.get("id") or cls.__name__
         args = definition.get("args") or {}
         workers.expand_section(f"pipeline:{id}", self._worker)
         pipeline: Pipeline = self._construct(
             lambda: cls(app, id, self._config(definition), **args), definition, f"pipeline:{id}"
         )
-        sources = self._attempt(lambda: self.construct_sources(app, svc, pipeline, definition))
-        processors = self._attempt(lambda: self.construct_processors(app, svc, pipeline, definition))
+        self._report.attempt(lambda: self.links.check_policy(pipeline.options.on_error, path))
+        sources = self._report.attempt(lambda: self.construct_sources(app, svc, pipeline, definition))
+        processors = self._report.attempt(lambda: self.construct_processors(app, svc, pipeline, definition))
         if sources is None or processors is None:
-            raise _BrokenError
+            raise BrokenError
         if sources or processors:
             self._construct(lambda: pipeline.build(sources, *processors), definition, "")
-        self._check_policy(pipeline.options.on_error, definition)
         if pipeline.Sources:
             self._unprepared.append((pipeline, definition))
-        self._report_all(workers.check_pipeline(pipeline, self._path(definition), self._worker))
+        self._report.give_up(workers.check_pipeline(pipeline, path, self._worker))
         self._add(svc.add_pipeline, pipeline, definition)
         return pipeline
 
@@ -181,15 +170,8 @@ class PumpBuilder:
             return source
         if not hasattr(source, "on"):
             path = (*self._path(definition), "trigger")
-            self._report_all(
-                [
-                    Problem(
-                        f"{type(source).__name__} runs by itself, a trigger cannot start it",
-                        path,
-                        hint="remove 'trigger'",
-                    )
-                ]
-            )
+            said = f"{type(source).__name__} runs by itself, a trigger cannot start it"
+            self._report.give_up([Problem(said, path, hint="remove 'trigger'")])
         fired: Source = source.on(self.construct_trigger(app, svc, trigger))
         return fired
 
@@ -208,12 +190,12 @@ class PumpBuilder:
         base, _ = kinds.SINK.classes()
         for processor, item in list(zip(processors, items, strict=True))[:-1]:
             if isinstance(processor, base):
-                self._report_all([Problem(
+                self._report.give_up([Problem(
                     f"nothing may follow a sink, and {type(processor).__name__} is one", self._path(item),
                     hint="put it last, or into a pipeline of its own behind a TeeProcessor",
                 )])  # fmt: skip
         if items and not isinstance(processors[-1], base):
-            self._report_all([Problem(
+            self._report.give_up([Problem(
                 "the pipeline has no sink at its end", self._path(definition), hint='add "sink"; NullSink throws events away'
             )])  # fmt: skip
         return processors
@@ -227,47 +209,65 @@ class PumpBuilder:
             app, svc, pipeline, definition, kinds.SINK if is_sink else kinds.PROCESSOR
         )
         workers.assign(processor, self._worker)
-        self._check_policy(processor.options.on_error, definition)
+        self.links.check_policy(processor.options.on_error, self._path(definition))
         return processor
 
     # Below: one part, its class, its problems.
 
     def _part(self, app: Any, svc: BSPumpService, pipeline: Pipeline, definition: Mapping[str, Any], kind: Kind) -> Any:
         cls = self._class(definition, kind)
-        self._report_all(check_args(cls, definition, self._path(definition)))
-        self._check_references(svc, definition)
+        path = self._path(definition)
+        self._report.give_up(check_args(cls, definition, path))
+        self.links.check_args(svc, definition, path)
         section = f"pipeline:{pipeline.Id}:{definition.get('id') or cls.__name__}"
-        self._report_all(workers.check_path(cls, definition, self._path(definition), section, self._worker))
+        self._report.give_up(workers.check_path(cls, definition, path, section, self._worker))
         workers.expand_section(section, self._worker)
         part = self._construct(
             lambda: cls.construct(app, pipeline, self._for_construct(definition)), definition, section
         )
-        self._built.append((part, definition))
+        self.links.add_part(part, path)
         return part
 
     def _shared(self, app: Any, definition: Mapping[str, Any], kind: Kind, group: str) -> Any:
-        id = definition.get("id") or definition.get("class")
         try:
             cls = self._class(definition, kind)
-            self._report_all(check_args(cls, definition, self._path(definition)))
-            section = f"{kind.name}:{id}"
+            self._report.give_up(check_args(cls, definition, self._path(definition)))
+            section = f"{kind.name}:{definition.get('id') or definition['class']}"
             workers.expand_section(section, self._worker)
             build = getattr(cls, "construct", None) or (
                 lambda app, d: cls(app, id=d["id"], config=d["config"], **d["args"])
             )
             return self._construct(lambda: build(app, self._for_construct(definition)), definition, section)
-        except _BrokenError:
-            self._broken.setdefault(group, set()).add(str(id))
+        except BrokenError:
+            if isinstance(definition, Mapping):
+                self.links.broken[group].add(str(definition.get("id") or definition.get("class")))
             raise
 
     def _class(self, definition: Mapping[str, Any], kind: Kind) -> Any:
-        allow = {*self._allow, *asab.Config.get("pumpbuilder", "allow", fallback="").replace(",", " ").split()}
-        directories = [self.Definition.directory] if self.Definition.directory else []
+        path = self._check_shape(definition)
+        if not definition.get("class"):
+            self._report.give_up([Problem(f"a {kind.name} needs 'class'", path)])
         try:
-            return Registry(allow, directories).find(definition["class"], definition.get("module"), kind)
+            return self._known_classes().find(definition["class"], definition.get("module"), kind)
         except ConfigError as error:
-            path = self._path(definition)
-            self._report_all([Problem(p.message, (*path, *p.path), hint=p.hint) for p in error.problems])
+            self._report.give_up([Problem(p.message, (*path, *p.path), hint=p.hint) for p in error.problems])
+
+    def _known_classes(self) -> Registry:
+        if self._registry is None:
+            allow = {*self._allow, *asab.Config.get("pumpbuilder", "allow", fallback="").replace(",", " ").split()}
+            self._registry = Registry(allow, [self.Definition.directory] if self.Definition.directory else [])
+        return self._registry
+
+    def _check_shape(self, definition: Any) -> KeyPath:
+        """Return the path of a part.
+
+        Raises:
+            BrokenError: It has not the shape of one, which is reported.
+        """
+        path = self._path(definition)
+        if self._report.collecting and (not isinstance(definition, Mapping) or path in self._report.unsound):
+            raise BrokenError
+        return path
 
     def _config(self, definition: Mapping[str, Any]) -> dict[str, Any]:
         config: dict[str, Any] = workers.expand(definition.get("config") or {}, self._worker)
@@ -280,76 +280,12 @@ class PumpBuilder:
             "args": dict(definition.get("args") or {}),
         }  # fmt: skip
 
-    def _check_references(self, svc: BSPumpService, definition: Mapping[str, Any]) -> None:
-        broken = False
-        for name, value in (definition.get("args") or {}).items():
-            group = _REFERENCES.get(name)
-            if group is None or not isinstance(value, str) or (group == "lookups" and svc.LookupFactories):
-                continue
-            known = svc.Connections if group == "connections" else svc.Lookups
-            if value in self._broken[group]:
-                broken = True  # the reason is reported there
-            elif value not in known:
-                what = group.removesuffix("s")
-                hint = nearest(value, known) or f"there is none; define it under '{group}'"
-                self._report_all(
-                    [Problem(f"there is no {what} '{value}'", (*self._path(definition), "args", name), hint=hint)]
-                )
-        if broken:
-            raise _BrokenError
-
-    def _check_policy(self, on_error: Any, definition: Mapping[str, Any]) -> None:
-        """Check `on_error` of a pipeline or a part; where it routes to is looked up when everything is there."""
-        if not on_error:
-            return
-        path = (*self._path(definition), "config", "on_error")
-        try:
-            policy = ErrorPolicy.parse(on_error)
-        except ConfigError as error:
-            self._report_all([Problem(problem.message, path, hint=problem.hint) for problem in error.problems])
-            return
-        if policy.action == "route":
-            self._routes.append((path, policy.route))
-
-    def prepare_pipelines(self, app: BSPumpApplication, svc: BSPumpService) -> None:
-        """Check what needs all pipelines to be there: where `on_error: {route: ...}` leads, and error scopes."""
-        for path, address in self._routes if not self._problems else ():
-            try:
-                svc.locate_input(address)
-            except ConfigError as error:
-                self._attempt(lambda error=error, path=path: self._report_all(  # type: ignore[misc]
-                    [Problem(problem.message, path, hint=problem.hint) for problem in error.problems]))  # fmt: skip
-        for part, definition in self._built if not self._problems else ():
-            self._attempt(partial(self._check_named, svc, part, definition))
-        for pipeline, definition in self._unprepared if not self._problems else ():
-            self._attempt(partial(self._construct, pipeline.prepare, definition, ""))
-
-    def _check_named(self, svc: BSPumpService, part: Any, definition: Mapping[str, Any]) -> None:
-        """Check that what the options of a part name is there."""
-        locate: dict[str, Callable[[Any], Any]] = {
-            "lookup": svc.locate_lookup, "connection": svc.locate_connection, "input": svc.locate_input,
-        }  # fmt: skip
-        problems = []
-        for name, field in type(part).Options.declarations().items() if part is not None else ():
-            value = getattr(part.options, name, None)
-            for named in (value if isinstance(value, list) else [value]) if field.refers and value else ():
-                try:
-                    locate[field.refers](named)
-                except KeyError as error:
-                    problems.append(Problem(str(error.args[0]), (*self._path(definition), "config", name)))
-                except ConfigError as error:
-                    problems += [
-                        Problem(p.message, (*self._path(definition), "config", name), hint=p.hint)
-                        for p in error.problems
-                    ]
-        self._report_all(problems)
-
     def _construct(self, build: Callable[[], Any], definition: Mapping[str, Any], section: str) -> Any:
         built, problems = construct(build, self._path(definition), definition, section)
-        if problems and self._problems is not None and built is not None:
-            self._problems += problems  # built with defaults: what is behind it can be checked, too
-            return built
-        self._report_all(problems)
+        if built is not None:
+            self._report.add(problems)  # built with defaults: what is behind it can be checked, too
+        else:
+            self._report.give_up(problems)
         return built
 
     def _add(self, add: Callable[[Any], Any], part: Any, definition: Mapping[str, Any]) -> None:
@@ -359,51 +295,64 @@ class PumpBuilder:
             except RuntimeError as error:  # another definition has a part of this id
                 raise ConfigError(str(error), hint="give one of them another id") from None
 
-        self._construct(added, definition, "")
+        if (*self._path(definition), "id") not in self._report.unsound:
+            self._construct(added, definition, "")
 
-    def _path(self, definition: Mapping[str, Any]) -> KeyPath:
+    def _path(self, definition: Any) -> KeyPath:
         return self._paths.get(id(definition), ())
 
     def _each(self, group: str, one: Callable[[Mapping[str, Any]], Any]) -> None:
-        for item in self.Definition.tree.get(group) or ():
-            self._attempt(lambda item=item: one(item))  # type: ignore[misc]
+        if not self._report.collecting and self.Definition.problems:
+            raise ConfigError(self.Definition.problems)
+        items = self.Definition.tree.get(group)
+        for item in items if isinstance(items, list) else ():
+            self._report.attempt(lambda item=item: one(item))  # type: ignore[misc]
 
     def _all(
         self, one: Callable[..., Any], app: Any, svc: Any, pipeline: Pipeline, items: Sequence[Mapping[str, Any]]
     ) -> list[Any]:
         """Construct all items even if one is broken, so that each of them is checked."""
-        built = [self._attempt(lambda item=item: one(app, svc, pipeline, item)) for item in items]  # type: ignore[misc]
+        built = [self._report.attempt(lambda item=item: one(app, svc, pipeline, item)) for item in items]  # type: ignore[misc]
         if None in built:
-            raise _BrokenError
+            raise BrokenError
         return built
 
-    def _attempt(self, build: Callable[[], _T]) -> _T | None:
-        """Return what `build` returns; None when it is broken, which is reported already."""
-        try:
-            return build()
-        except _BrokenError:
-            return None
+    # Several definitions together
 
-    def _report_all(self, problems: Iterable[Problem]) -> None:
-        """Give up the part in work if there are problems: collected for the whole pump, or raised at once."""
-        found = list(problems)
-        if not found:
-            return
-        if self._problems is None:
-            raise ConfigError([self.Definition.located(problem) for problem in found])
-        self._problems += found
-        raise _BrokenError
+    def begin(self) -> None:
+        """Check the shape, and collect mistakes from now on."""
+        self._report.begin()
+        tree = self.Definition.tree
+        found = [*shape.check_top(self.Definition.top), *shape.check(tree, self._place)]
+        if not found and not self._report:
+            found = list(shape.check_contents(tree))
+        for problem in found:
+            if isinstance(problem, shape.WrongKey):
+                self._report.unsound.add(problem.path[:-1])
+            elif not isinstance(problem, shape.Harmless) or problem.path[-1:] == ("id",):
+                self._report.unsound.add(problem.path)
+        self._report.add(found)
+        pipelines = tree.get("pipelines")
+        self.links.declared |= {
+            str(one.get("id") or one.get("class")) for one in pipelines or () if isinstance(one, Mapping)
+        }
 
-    def start_collecting(self) -> bool:
-        """Check the shape, and collect problems from now on; return whether there is something to construct."""
-        self._problems = list(shape.check(self.Definition.tree))
-        return not self._problems
+    def check_links(self, app: BSPumpApplication, svc: BSPumpService) -> None:
+        """Check what needs all parts of all definitions to be there: what they name, error routes, error scopes."""
+        self.links.check(svc)
+        for pipeline, definition in self._unprepared if not self._report else ():
+            self._report.attempt(lambda one=(pipeline, definition): self._construct(one[0].prepare, one[1], ""))  # type: ignore[misc]
 
-    def finish_collecting(self) -> list[Problem]:
-        """Return the problems collected, each with its place, in the order of the file."""
-        collected, self._problems = self._problems or [], None
-        located = [self.Definition.located(problem) for problem in collected]
-        return sorted(dict.fromkeys(located), key=lambda problem: (problem.file, problem.line))
+    def end(self) -> list[Problem]:
+        """Return the mistakes, each with its place, in the order of the file."""
+        return self._report.end()
+
+    def _place(self, path: KeyPath) -> str:
+        file, line = self.Definition.place(path)
+        return f"{file}:{line}" if line else ".".join(map(str, path))
+
+
+_PHASES = ("construct_connections", "construct_lookups", "construct_matrices", "construct_pipelines", "check_links")
 
 
 def construct_pumps(builders: Sequence[PumpBuilder], app: BSPumpApplication, svc: BSPumpService) -> None:
@@ -412,16 +361,14 @@ def construct_pumps(builders: Sequence[PumpBuilder], app: BSPumpApplication, svc
     Raises:
         ConfigError: With every mistake in all of them.
     """
-    sound = [builder for builder in builders if builder.start_collecting()]
-    for phase in (
-        "construct_connections",
-        "construct_lookups",
-        "construct_matrices",
-        "construct_pipelines",
-        "prepare_pipelines",
-    ):
-        for builder in sound:
+    for builder in builders:
+        builder.begin()
+    declared = set[str]().union(*(builder.links.declared for builder in builders))
+    for builder in builders:
+        builder.links.declared = declared
+    for phase in _PHASES:
+        for builder in builders:
             getattr(builder, phase)(app, svc)
-    problems = [problem for builder in builders for problem in builder.finish_collecting()]
+    problems = [problem for builder in builders for problem in builder.end()]
     if problems:
         raise ConfigError(problems)

@@ -11,21 +11,30 @@ from typing import Any
 
 from ..config import nearest
 from ..errors import ConfigError, Problem
+from .document import Document
+from .origins import Origin, Origins
 from .positions import KeyPath
+
+EARLY = ("variables", "templates")
+"""Where an override is written before templates are written out; anywhere else it meets the pipelines made from them."""
 
 
 class NoSuchPlaceError(ConfigError):
     """An override that addresses nothing in this definition; with several definitions, perhaps in another."""
 
 
-def apply_overrides(tree: dict[str, Any], overrides: Iterable[str]) -> dict[KeyPath, str]:
-    """Write the overrides into `tree` and return path -> `--set ...` of each.
+def is_early(override: str) -> bool:
+    """Tell whether an override changes what pipelines are made from."""
+    return override.partition("=")[0].partition(".")[0] in EARLY
+
+
+def apply_overrides(origins: Origins, overrides: Iterable[str]) -> None:
+    """Write the overrides into the tree, and note that what they wrote comes from them.
 
     Raises:
         NoSuchPlaceError: It names a list item that does not exist.
         ConfigError: It is not of the form PATH=VALUE.
     """
-    written: dict[KeyPath, str] = {}
     for override in overrides:
         dotted, equals, value = override.partition("=")
         if not equals or not dotted:
@@ -36,8 +45,7 @@ def apply_overrides(tree: dict[str, Any], overrides: Iterable[str]) -> dict[KeyP
                     )
                 ]
             )
-        written[_write(tree, dotted, _value(value), f"--set {dotted}")] = f"--set {dotted}"
-    return written
+        _write(origins, dotted, _value(value), f"--set {dotted}")
 
 
 def _value(text: str) -> Any:
@@ -50,15 +58,17 @@ def _value(text: str) -> Any:
     return value if isinstance(value, bool | int | float | list | dict) else text
 
 
-def _write(tree: Any, dotted: str, value: Any, shown: str) -> KeyPath:
+def _write(origins: Origins, dotted: str, value: Any, shown: str) -> None:
     path: KeyPath = ()
-    container, rest = tree, dotted.split(".")
+    container: Any = origins.tree
+    rest = dotted.split(".")
     while True:
         key, rest = _step(container, rest, path, shown)
         path = (*path, key)
         if not rest:
             container[key] = value
-            return path
+            origins.mark_member(container, key, Origin(Document(shown, {}), ()))
+            return
         if isinstance(container, dict) and container.get(key) is None:
             container[key] = {}
         container = container[key]

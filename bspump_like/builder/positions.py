@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+from .limits import MAX_NODES
+
 KeyPath: TypeAlias = tuple[str | int, ...]
 Lines: TypeAlias = dict[KeyPath, int]
 """Path -> line from 1: of the key for a member of an object, of the first character for an item of a list."""
@@ -95,7 +97,3 @@ def yaml_lines(root: Any) -> tuple[Lines, list[KeyPath]]:
                 lines[(*path, index)] = value.start_mark.line + 1
                 waiting.append(((*path, index), value, above))
     return lines, repeated
-
-
-MAX_NODES = 200_000
-"""So many values may stand in one definition once its aliases are written out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..config import nearest
@@ -31,11 +31,22 @@ class Shape:
     required: tuple[str, ...] = ()
 
 
+class Harmless(Problem):
+    """A mistake that does not keep the part from being built, so that the rest of it can be checked, too."""
+
+
+class WrongKey(Problem):
+    """A mistake in one key, for which the part that has it cannot be built."""
+
+
 _COMMON = {"id": _TEXT, "module": _TEXT, "class": _TEXT, "args": _OBJECT, "config": _OBJECT, "description": _TEXT}
 
+GROUPS = ("connections", "lookups", "matrices", "pipelines")
+"""Keys of a definition that hold lists of parts."""
+
 TOP = Shape("the definition", {
-    "pipelines": _LIST, "connections": _LIST, "lookups": _LIST, "matrices": _LIST, "description": _TEXT, "$schema": _TEXT,
-    "version": _ANY,
+    **dict.fromkeys(GROUPS, _LIST), "include": _ANY, "variables": _OBJECT, "templates": _OBJECT,
+    "description": _TEXT, "$schema": _TEXT, "version": _ANY,
 })  # fmt: skip
 PIPELINE = Shape("a pipeline", {
     **_COMMON, "source": _ANY, "sources": _ANY, "processors": _LIST, "sink": _OBJECT,
@@ -53,19 +64,31 @@ MATRIX = Shape("a matrix", _COMMON, ("class",))
 _ABSENT: tuple[Any, ...] = (None, "")
 
 
-def check(tree: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield every mistake in the shape of a definition, with its path."""
+def check_top(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield every mistake in the top level of one file."""
     known = {key: value for key, value in tree.items() if not key.startswith("x-")}  # x-...: a place for YAML anchors
-    top = list(_object(known, TOP, ()))
-    yield from top
+    yield from _object(known, TOP, ())
+
+
+def check_contents(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem if there is nothing in a definition in which nothing else is wrong."""
+    if not any(tree.get(group) for group in GROUPS):
+        yield Problem("there is nothing in it", (), hint="it needs 'pipelines', a list")
+
+
+def check(tree: Mapping[str, Any], place: Callable[[KeyPath], str]) -> Iterator[Problem]:
+    """Yield every mistake in the shape of a definition below its top level, with its path.
+
+    Args:
+        tree: The whole definition: nothing is left to include, and templates and branches are written out.
+        place: Takes a path, returns `FILE:LINE`.
+    """
     for group, shape in (("connections", CONNECTION), ("lookups", LOOKUP), ("matrices", MATRIX)):
-        yield from _group(tree, group, shape)
-    yield from _group(tree, "pipelines", PIPELINE)
+        yield from _group(tree, group, shape, place)
+    yield from _group(tree, "pipelines", PIPELINE, place)
     for index, pipeline in enumerate(_items(tree, "pipelines")):
         if isinstance(pipeline, Mapping):
             yield from _pipeline(pipeline, ("pipelines", index))
-    if not top and not any(tree.get(group) for group in ("pipelines", "connections", "lookups", "matrices")):
-        yield Problem("there is nothing in it", (), hint="it needs 'pipelines', a list")
 
 
 def sources_of(pipeline: Mapping[str, Any]) -> list[tuple[KeyPath, Any]]:
@@ -95,7 +118,9 @@ def _items(owner: Mapping[str, Any], key: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _group(tree: Mapping[str, Any], group: str, shape: Shape) -> Iterator[Problem]:
+def _group(
+    tree: Mapping[str, Any], group: str, shape: Shape, place: Callable[[KeyPath], str]
+) -> Iterator[Problem]:
     seen: dict[str, int] = {}
     for index, item in enumerate(_items(tree, group)):
         yield from _object(item, shape, (group, index))
@@ -105,12 +130,12 @@ def _group(tree: Mapping[str, Any], group: str, shape: Shape) -> Iterator[Proble
         if not isinstance(name, str):
             continue
         if name in seen:
-            yield Problem(
-                f"{shape.name} with the id '{name}' is there already",
+            yield Harmless(
+                f"{shape.name} with the id '{name}' is there already, at {place((group, seen[name]))}",
                 (group, index, "id"),
                 hint="give one of them another id",
             )
-        seen[name] = index
+        seen.setdefault(name, index)
 
 
 def _pipeline(pipeline: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
@@ -118,15 +143,15 @@ def _pipeline(pipeline: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
     if not own_class and pipeline.get("id") in _ABSENT:
         yield Problem("a pipeline needs 'id'", path)
     if pipeline.get("module") not in _ABSENT and not own_class:
-        yield Problem("a pipeline with 'module' needs 'class', too", (*path, "module"))
+        yield WrongKey("a pipeline with 'module' needs 'class', too", (*path, "module"))
     sources, processors = sources_of(pipeline), processors_of(pipeline)
     if "source" in pipeline and "sources" in pipeline:
-        yield Problem("has both 'source' and 'sources'", (*path, "source"), hint="put all of them into 'sources'")
+        yield Harmless("has both 'source' and 'sources'", (*path, "source"), hint="put all of them into 'sources'")
     whole = own_class and not sources and not processors  # its class builds itself
     if not sources and not whole:
-        yield Problem("a pipeline needs a source", path, hint='"source": {"class": ...}, or "sources" with a list')
+        yield Harmless("a pipeline needs a source", path, hint='"source": {"class": ...}, or "sources" with a list')
     if not processors and not whole:
-        yield Problem("a pipeline needs a sink", path, hint='"sink": {"class": ...}')
+        yield Harmless("a pipeline needs a sink", path, hint='"sink": {"class": ...}')
     for key, source in sources:
         yield from _object(source, SOURCE, (*path, *key))
         if isinstance(source, Mapping) and isinstance(source.get("trigger"), Mapping):
@@ -143,7 +168,7 @@ def _unique_parts(parts: list[tuple[KeyPath, Any]], path: KeyPath) -> Iterator[P
         name = part.get("id") if isinstance(part, Mapping) else None
         if isinstance(name, str) and name:
             if (name, key[0] in ("source", "sources")) in seen:
-                yield Problem(
+                yield Harmless(
                     f"the id '{name}' is there already in this pipeline",
                     (*path, *key, "id"),
                     hint="ids are unique in a pipeline",
@@ -158,9 +183,9 @@ def _object(value: Any, shape: Shape, path: KeyPath) -> Iterator[Problem]:
     for key, item in value.items():
         wanted = shape.keys.get(key)
         if wanted is None:
-            yield Problem(f"unknown key '{key}' in {shape.name}", (*path, key), hint=_remedy(key, shape))
+            yield Harmless(f"unknown key '{key}' in {shape.name}", (*path, key), hint=_remedy(key, shape))
         elif item is not None and not isinstance(item, _TYPES[wanted]):
-            yield Problem(f"'{key}' must be {wanted}, here is {_kind(item)}", (*path, key))
+            yield WrongKey(f"'{key}' must be {wanted}, here is {_kind(item)}", (*path, key))
     for key in shape.required:
         if value.get(key) in _ABSENT:
             yield Problem(f"{shape.name} needs '{key}'", path)

@@ -31,8 +31,8 @@ def run(options: argparse.Namespace) -> int:
     from .session import build, load_definitions, make_application
 
     try:
-        definitions = load_definitions(options.definitions, options.overrides)
         app = make_application(options.config)
+        definitions = load_definitions(options.definitions, options.overrides)
         build(app, definitions, allow=options.allow, worker=(0, options.workers))
     except ConfigError as error:
         found = len(error.problems)

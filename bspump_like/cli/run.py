@@ -79,8 +79,8 @@ def _run_here(options: argparse.Namespace) -> int:
     from .session import Reporter, build, load_definitions, make_application, report_period, run_to_end
     from .views import View, choose_view
 
-    definitions = load_definitions(options.definitions, options.overrides)
     app = make_application(options.config, verbose=options.verbose)
+    definitions = load_definitions(options.definitions, options.overrides)
     service, (index, count) = app.pump_service, options.worker
     configured = options.store or service.store_path
     service.store_path = stores.store_path(configured, index, count)

@@ -72,8 +72,11 @@ def _reading(config: str | None) -> Iterator[None]:
 def load_definitions(paths: Sequence[str], overrides: Sequence[str]) -> list[Definition]:
     """Return the definitions; each override must fit into at least one of them.
 
+    Mistakes inside of a definition stay with it: whoever builds it says them together with all others. The configuration
+    must have been read: it says which directories a definition may include files from.
+
     Raises:
-        ConfigError: With the mistakes of all files.
+        ConfigError: With the mistakes of all files that cannot be read at all, or overrides that fit nowhere.
     """
     problems: list[Problem] = []
     fits: dict[str, list[str]] = {path: [] for path in paths}
@@ -81,7 +84,7 @@ def load_definitions(paths: Sequence[str], overrides: Sequence[str]) -> list[Def
         refused: list[NoSuchPlaceError] = []
         for path in paths:
             try:
-                load(path, [*fits[path], override])
+                load(path, [*fits[path], override], keep_problems=True)
                 fits[path].append(override)
             except NoSuchPlaceError as error:
                 refused.append(error)
@@ -92,7 +95,7 @@ def load_definitions(paths: Sequence[str], overrides: Sequence[str]) -> list[Def
     definitions = []
     for path in paths:
         try:
-            definitions.append(load(path, fits[path]))
+            definitions.append(load(path, fits[path], keep_problems=True))
         except ConfigError as error:
             problems += error.problems
     if problems:

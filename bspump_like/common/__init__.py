@@ -12,6 +12,7 @@ from .aggregator import (
 )
 from .bytes import BytesToStringParser, HexlifyProcessor, StringToBytesParser
 from .derive import DeriveProcessor
+from .divert import DivertProcessor
 from .enricher import AsyncLookupEnricher, LookupEnricher
 from .filter import FilterProcessor
 from .flatten import FlattenDictProcessor
@@ -46,6 +47,7 @@ from .print import (
 )
 from .router import RouterMixIn, RouterProcessor, RouterSink
 from .select import SelectProcessor
+from .switch import SwitchProcessor, SwitchSink
 from .table import TableSink
 from .tee import TeeProcessor, TeeSource
 from .time import TimeZoneNormalizer
@@ -54,13 +56,14 @@ from .types import CastProcessor
 
 __all__ = [
     "AggregationStrategy", "Aggregator", "AsyncLookupEnricher", "BytesToStringParser", "CastProcessor",
-    "CySimdJsonParser", "DeriveProcessor", "DictToJsonBytesParser", "DirectSource", "FilterProcessor",
-    "FlattenDictProcessor", "GroupByAggregator", "HexlifyProcessor", "InternalSink", "InternalSource",
-    "IteratorGenerator", "IteratorSource", "JSONDumperProcessor", "JSONParserProcessor", "ListAggregationStrategy",
-    "ListEventAggregationStrategy", "LookupEnricher", "MappingItemsGenerator", "MappingItemsProcessor",
-    "MappingKeysGenerator", "MappingKeysProcessor", "MappingTransformator", "MappingValuesGenerator",
-    "MappingValuesProcessor", "NullSink", "PPrintContextProcessor", "PPrintProcessor", "PPrintSink",
-    "PrintContextProcessor", "PrintProcessor", "PrintSink", "RouterMixIn", "RouterProcessor", "RouterSink",
-    "SelectProcessor", "StdDictToJsonParser", "StdJsonToDictParser", "StringAggregationStrategy",
-    "StringToBytesParser", "TableSink", "TeeProcessor", "TeeSource", "TimeZoneNormalizer",
+    "CySimdJsonParser", "DeriveProcessor", "DictToJsonBytesParser", "DirectSource", "DivertProcessor",
+    "FilterProcessor", "FlattenDictProcessor", "GroupByAggregator", "HexlifyProcessor", "InternalSink",
+    "InternalSource", "IteratorGenerator", "IteratorSource", "JSONDumperProcessor", "JSONParserProcessor",
+    "ListAggregationStrategy", "ListEventAggregationStrategy", "LookupEnricher", "MappingItemsGenerator",
+    "MappingItemsProcessor", "MappingKeysGenerator", "MappingKeysProcessor", "MappingTransformator",
+    "MappingValuesGenerator", "MappingValuesProcessor", "NullSink", "PPrintContextProcessor", "PPrintProcessor",
+    "PPrintSink", "PrintContextProcessor", "PrintProcessor", "PrintSink", "RouterMixIn", "RouterProcessor",
+    "RouterSink", "SelectProcessor", "StdDictToJsonParser", "StdJsonToDictParser", "StringAggregationStrategy",
+    "StringToBytesParser", "SwitchProcessor", "SwitchSink", "TableSink", "TeeProcessor", "TeeSource",
+    "TimeZoneNormalizer",
 ]  # fmt: skip

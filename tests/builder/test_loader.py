@@ -149,12 +149,11 @@ def test_a_file_that_is_not_there_or_not_text_is_said(tmp_path: Path) -> None:
 def test_variables_and_files_are_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOST", "example")
     monkeypatch.delenv("PORT", raising=False)
-    secret = write(tmp_path, "secret", "hunter22\n")
-    definition = load(
-        {"a": "${HOST}:${PORT:9200}", "b": "${file:" + secret + "}", "c": "$${HOST} ${a.b} $5", "d": ["${PORT:}"]}
-    )
+    write(tmp_path, "secret", "hunter22\n")
+    text = 'a: "${HOST}:${PORT:9200}"\nconfig: "${file:secret}"\nc: "$${HOST} ${a.b} $5"\nd: ["${PORT:}"]\n'
+    definition = load(write(tmp_path, "p.yaml", text))
 
-    assert definition.tree == {"a": "example:9200", "b": "hunter22", "c": "${HOST} ${a.b} $5", "d": [""]}
+    assert definition.tree == {"a": "example:9200", "config": "hunter22", "c": "${HOST} ${a.b} $5", "d": [""]}
     assert definition.secrets == {"example", "hunter22"}
 
 
@@ -162,11 +161,12 @@ def test_missing_variables_and_files_are_all_said_with_their_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NOT_THERE", raising=False)
-    path = write(tmp_path, "p.yaml", "a: ${NOT_THERE}\nb:\n  c: ${file:/not/there}\n")
+    path = write(tmp_path, "p.yaml", "a: ${NOT_THERE}\nb:\n  config: ${file:not-there}\nconfig: ${file:/etc/passwd}\n")
 
     assert problems(path) == [
         (1, "the environment variable NOT_THERE is not set"),
-        (3, "cannot read the file /not/there: No such file or directory"),
+        (3, "cannot read the file not-there: No such file or directory"),
+        (4, "may not read the file /etc/passwd: secrets lie in /run/secrets or beside the definition"),
     ]
 
 

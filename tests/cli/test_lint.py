@@ -73,10 +73,11 @@ def test_lint_says_all_that_is_wrong_in_all_files(pump: Pump, write: Callable[[s
 
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
+        "one.yaml:3: the module 'parts' has no class 'Number' (did you mean 'Numbers'?)",
         "one.yaml:4: unknown key 'confg' in a sink (did you mean 'config'?)",
         'three.json:1: a pipeline needs a source ("source": {"class": ...}, or "sources" with a list)',
     ]
-    assert done.stderr == "2 problems\n"
+    assert done.stderr == "3 problems\n"
     done = pump("lint", "two.json")
     assert done.stdout.startswith("two.json:3: not JSON: expecting ',' delimiter at column")
 

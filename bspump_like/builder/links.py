@@ -1,0 +1,136 @@
+"""What the parts of a pump name of one another: connections, lookups, pipelines to send to. Is all of it there?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..config import nearest
+from ..errors import ConfigError, Problem
+from ..policy import ErrorPolicy
+from .positions import KeyPath
+from .report import BrokenError, Report
+
+if TYPE_CHECKING:
+    from ..service import PumpService as BSPumpService
+
+_REFERENCES = {
+    "connection": "connections", "connection_id": "connections", "lookup": "lookups", "lookup_id": "lookups",
+}  # fmt: skip
+"""Arguments that name something -> where it is defined."""
+
+_LOCATE: dict[str, tuple[str, Callable[[BSPumpService, Any], Any]]] = {
+    "connection": ("connections", lambda svc, name: svc.locate_connection(name)),
+    "lookup": ("lookups", lambda svc, name: svc.locate_lookup(name)),
+    "matrix": ("matrices", lambda svc, name: svc.locate_matrix(name)),
+}
+"""What an option may refer to -> where it is defined, and how it is found."""
+
+
+class Links:
+    """The names that one definition uses.
+
+    Args:
+        report: Takes what is not there.
+        incomplete: The definition could not be read whole: what seems to be missing may stand in the rest.
+
+    Attributes:
+        declared: Ids of all pipelines that are defined, those of other definitions too.
+        broken: Group -> ids of the parts that are defined but cannot be built.
+    """
+
+    def __init__(self, report: Report, *, incomplete: bool) -> None:
+        """Know no part yet."""
+        self.declared: set[str] = set()
+        self.incomplete = incomplete
+        self.broken: dict[str, set[str]] = {"connections": set(), "lookups": set(), "matrices": set()}
+        self._report = report
+        self._routes: list[tuple[KeyPath, str]] = []
+        self._parts: list[tuple[Any, KeyPath]] = []
+
+    def check_args(self, svc: BSPumpService, definition: Mapping[str, Any], path: KeyPath) -> None:
+        """Check the connections and lookups that `args` name.
+
+        Raises:
+            BrokenError: One of them is not there, or cannot be built.
+        """
+        for name, value in (definition.get("args") or {}).items():
+            group = _REFERENCES.get(name)
+            if group is None or not isinstance(value, str) or (group == "lookups" and svc.LookupFactories):
+                continue
+            known = svc.Connections if group == "connections" else svc.Lookups
+            if value in known:
+                continue
+            if value in self.broken[group] or self.incomplete:
+                raise BrokenError  # the reason is reported there
+            what = group.removesuffix("s")
+            hint = nearest(value, known) or f"there is none; define it under '{group}'"
+            self._report.give_up([Problem(f"there is no {what} '{value}'", (*path, "args", name), hint=hint)])
+
+    def add_part(self, part: Any, path: KeyPath) -> None:
+        """Remember a part whose options may name others."""
+        self._parts.append((part, path))
+
+    def check_policy(self, on_error: Any, path: KeyPath) -> None:
+        """Check `on_error` of a pipeline or a part; where it routes to is looked up when everything is there.
+
+        Raises:
+            BrokenError: It is no policy.
+        """
+        if not on_error:
+            return
+        path = (*path, "config", "on_error")
+        try:
+            policy = ErrorPolicy.parse(on_error)
+        except ConfigError as error:
+            self._report.give_up([Problem(problem.message, path, hint=problem.hint) for problem in error.problems])
+            return
+        if policy.action == "route":
+            deeper = ("route",) if isinstance(on_error, Mapping) and "route" in on_error else ()
+            self._routes.append(((*path, *deeper), policy.route))
+
+    def check(self, svc: BSPumpService) -> None:
+        """Check all names that could not be looked up before all definitions were built."""
+        for path, address in self._routes:
+            self._report.add(self._check_input(svc, address, path))
+        for part, path in self._parts:
+            self._report.add(self._check_options(svc, part, path))
+
+    def _check_options(self, svc: BSPumpService, part: Any, path: KeyPath) -> Iterator[Problem]:
+        for name, field in type(part).Options.declarations().items():
+            value = getattr(part.options, name, None)
+            if field.refers and value:
+                for named, place in _named(value, (*path, "config", name)):
+                    yield from self._check_named(svc, field.refers, named, place)
+
+    def _check_named(self, svc: BSPumpService, kind: str, named: Any, path: KeyPath) -> Iterable[Problem]:
+        if kind == "input":
+            return self._check_input(svc, named, path)
+        group, locate = _LOCATE[kind]
+        if self.incomplete or named in self.broken[group]:
+            return ()
+        try:
+            locate(svc, named)
+        except KeyError as error:
+            return [Problem(str(error.args[0]), path)]
+        return ()
+
+    def _check_input(self, svc: BSPumpService, address: str, path: KeyPath) -> Iterable[Problem]:
+        try:
+            svc.locate_input(address)
+        except ConfigError as error:
+            there = address.partition(".")[0]
+            if self.incomplete or (there in self.declared and there not in svc.Pipelines):
+                return ()  # it is defined and could not be built, which is said
+            return [Problem(problem.message, path, hint=problem.hint) for problem in error.problems]
+        return ()
+
+
+def _named(value: Any, path: KeyPath) -> Iterator[tuple[Any, KeyPath]]:
+    """Iterate over the names in the value of an option: one, a list of them, or a list of objects with a target."""
+    if not isinstance(value, list | tuple):
+        yield value, path
+        return
+    for index, one in enumerate(value):
+        target = getattr(one, "target", None)
+        yield (one, (*path, index)) if target is None else (target, (*path, index, "target"))
