@@ -17,6 +17,7 @@ from tools.services.errors import ServiceUnavailable
 from tools.services.influxdb import InfluxDB
 from tools.services.kafka import Kafka, KafkaCluster
 from tools.services.lease import Lease
+from tools.services.registry import SchemaRegistry
 from tools.services.search import Search
 from tools.services.server import Server
 from tools.services.versions import SEARCH
@@ -58,6 +59,12 @@ def search(request: pytest.FixtureRequest, require_services: bool) -> Iterator[S
 def any_search(require_services: bool) -> Iterator[Server]:
     """One node of the newest Elasticsearch, for what does not depend on the version."""
     yield from _lease(SEARCH[0].name, Search, require_services)
+
+
+@pytest.fixture(scope="session")
+def schema_registry(require_services: bool) -> Iterator[Server]:
+    """One schema registry with Confluent's interface at `url`."""
+    yield from _lease("schema-registry", SchemaRegistry, require_services)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import importlib.util
 import io
+import pathlib
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -12,6 +17,8 @@ import orjson
 
 from ..errors import ConfigError, MissingDependency, ProcessingError
 from .registry import Schema
+
+_SOURCE = "schema_of_the_message.proto"  # a name that no schema imports
 
 
 class Codec(Protocol):
@@ -118,16 +125,11 @@ class _Protobuf:
         except ModuleNotFoundError:
             raise MissingDependency("protobuf", "schema") from None
         self._json, self._factory, self._decode_error = json_format, message_factory, DecodeError
-        pool = descriptor_pool.DescriptorPool()
+        pool, added = descriptor_pool.DescriptorPool(), set[str]()
         for name, one in (*_in_order(schema), ("", schema)):
-            try:
-                file = descriptor_pb2.FileDescriptorProto.FromString(base64.b64decode(one.text, validate=True))
-            except (binascii.Error, DecodeError) as error:
-                raise ConfigError(
-                    "a Protobuf schema is not compiled", hint="the registry must know ?format=serialized"
-                ) from error
+            file = descriptor_pb2.FileDescriptorProto.FromString(_compiled(one))
             file.name = name or file.name or "schema.proto"
-            _add_well_known(pool, file, descriptor_pb2)
+            _add_well_known(pool, file, descriptor_pb2, added)
             pool.Add(file)
         self._names = dict(_paths(file.message_type, f"{file.package}." if file.package else "", ()))
         self._pool = pool
@@ -169,12 +171,55 @@ def _paths(types: Any, prefix: str, path: tuple[int, ...]) -> Iterator[tuple[tup
         yield from _paths(one.nested_type, f"{prefix}{one.name}.", (*path, index))
 
 
-def _add_well_known(pool: Any, file: Any, descriptors: Any) -> None:
-    """Add google's own files that a file imports; registries do not keep them."""
+def _compiled(schema: Schema) -> bytes:
+    """Return the compiled file of a Protobuf schema: as the registry gives it, or compiled here; blocks.
+
+    Raises:
+        ConfigError: It does not compile.
+        MissingDependency: There is no compiler.
+    """
+    try:
+        return base64.b64decode(schema.text, validate=True)
+    except (binascii.Error, ValueError):  # the source text: it has blanks and braces
+        pass
+    compiler = importlib.util.find_spec("grpc_tools")
+    if compiler is None:
+        raise MissingDependency("grpcio-tools", "schema")
+    # Beside the schema: what schemas import of Google's.
+    google = [f"-I{folder}/_proto" for folder in compiler.submodule_search_locations or ()]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, one in (*_in_order(schema), (_SOURCE, schema)):
+            path = pathlib.Path(folder, *pathlib.PurePosixPath("/", name).relative_to("/").parts)
+            if ".." in path.parts:
+                raise ConfigError(f"a Protobuf schema refers to '{name}', which is no name of a file")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(one.text)
+        # A process of its own: the compiler writes what is wrong to standard error, whoever calls it.
+        command = [
+            sys.executable,
+            "-m",
+            "grpc_tools.protoc",
+            f"-I{folder}",
+            *google,
+            "--descriptor_set_out",
+        ]
+        command += [f"{folder}/{_SOURCE}.compiled", _SOURCE]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode:
+            raise ConfigError("a Protobuf schema does not compile", hint=" ".join(done.stderr.split())[:500])
+        from google.protobuf import descriptor_pb2
+
+        found = descriptor_pb2.FileDescriptorSet.FromString(pathlib.Path(folder, f"{_SOURCE}.compiled").read_bytes())
+        return bytes(found.file[0].SerializeToString())
+
+
+def _add_well_known(pool: Any, file: Any, descriptors: Any, added: set[str]) -> None:
+    """Add google's own files that a file imports, each once; registries do not keep them."""
     from google.protobuf import descriptor_pool
 
     for name in file.dependency:
-        if name.startswith("google/protobuf/"):
+        if name.startswith("google/protobuf/") and name not in added:
+            added.add(name)
             __import__(name.removesuffix(".proto").replace("/", ".") + "_pb2")
             known = descriptors.FileDescriptorProto()
             descriptor_pool.Default().FindFileByName(name).CopyToProto(known)

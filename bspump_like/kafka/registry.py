@@ -28,10 +28,16 @@ class SchemaRegistryOptions(ConnectionOptions, TLSOptions):
     username: str = option("", "user, for basic authentication")
     password: str = option("", "password", secret=True)
     timeout: Seconds = option(10.0, "seconds to wait for an answer", gt=0)
+    compiled_protobuf: bool = option(
+        False, "ask for Protobuf schemas as Confluent's registry compiles them, in place of compiling their text here"
+    )
 
 
 class Schema(NamedTuple):
-    """A schema as the registry tells it; `references` are (name, schema) of those it needs, in order."""
+    """A schema as the registry tells it; `references` are (name, schema) of those it needs, in order.
+
+    The text of a Protobuf schema is its source, or the compiled file in base64.
+    """
 
     kind: str
     text: str
@@ -87,7 +93,7 @@ class SchemaRegistryConnection(Connection):
 
     async def _whole(self, answer: Mapping[str, Any], path: str) -> Schema:
         kind = answer.get("schemaType", "AVRO")
-        if kind == "PROTOBUF":  # compiled, so that no compiler is needed here
+        if kind == "PROTOBUF" and self.options.compiled_protobuf:  # so that no compiler is needed here
             answer = {**answer, **await self._get(f"{path}?format=serialized")}
         references = []
         for one in answer.get("references") or ():

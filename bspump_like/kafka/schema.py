@@ -64,7 +64,7 @@ class SchemaDecoder(Processor):
         async with self._asking:  # many events wait for one answer
             if id not in self._codecs:
                 schema = await self._registry.patiently(self, lambda: self._registry.by_id(id))
-                self._codecs[id] = codec_of(schema)
+                self._codecs[id] = await asyncio.to_thread(codec_of, schema)
         return self._codecs[id]
 
 
@@ -125,7 +125,7 @@ class SchemaEncoder(Processor):
             if self._codec is None:
                 id, schema = await self._registry.patiently(self, self._schema)
                 self._head = _HEAD.pack(0, id)
-                self._codec = codec_of(schema, self.options.message)
+                self._codec = await asyncio.to_thread(codec_of, schema, self.options.message)
         return self._codec
 
     async def _schema(self) -> tuple[int, Schema]:

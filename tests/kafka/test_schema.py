@@ -1,4 +1,4 @@
-"""Messages with schemas. No registry can be had from Maven Central: the tests speak to a server of their own, see `registry`."""
+"""Messages with schemas, with a registry of the tests that shows what it was asked; `test_registry.py` has a real one."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def through(registry, events, *parts, on_error="stop"):
 
     def build(app):
         url = f"http://127.0.0.1:{registry.server_address[1]}"
-        app.pump_service.add_connection(SchemaRegistryConnection(app, "R", {"url": url}))
+        app.pump_service.add_connection(SchemaRegistryConnection(app, "R", {"url": url, "compiled_protobuf": True}))
         pipeline = Pipeline(app, "P", {"on_error": on_error})
         steps = [cls(app, pipeline, "R", config=config) for cls, config in parts]
         pipeline.build(ListSource(app, pipeline, events), *steps, CollectSink(app, pipeline))

@@ -16,6 +16,7 @@ import pytest
 from tools.services.influxdb import InfluxDB
 from tools.services.kafka import Kafka, KafkaCluster
 from tools.services.lease import Lease
+from tools.services.registry import SchemaRegistry
 from tools.services.search import Search
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -152,6 +153,13 @@ def test_influxdb_keeps_what_was_written_over_a_kill(influxdb: InfluxDB) -> None
     query = urllib.parse.quote("SELECT temperature FROM weather")
     answer = call(f"{influxdb.url}/query?db={database}&epoch=s&q={query}")
     assert answer["results"][0]["series"][0]["values"] == [[1, 21.5]]
+
+
+def test_the_schema_registry_gives_back_what_it_was_given(schema_registry: SchemaRegistry) -> None:
+    subject = f"{schema_registry.url}/subjects/smoke-{uuid.uuid4().hex}/versions"
+    id = call(subject, "POST", {"schema": '"string"'})["id"]
+    assert call(f"{schema_registry.url}/schemas/ids/{id}")["schema"] == '"string"'
+    assert call(f"{subject}/latest")["id"] == id
 
 
 def test_a_frozen_server_lets_clients_wait_until_it_goes_on(influxdb: InfluxDB) -> None:

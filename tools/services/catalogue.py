@@ -7,16 +7,19 @@ from pathlib import Path
 
 from .influxdb import InfluxDB
 from .kafka import Kafka, KafkaCluster
+from .registry import SchemaRegistry
 from .search import Search
 from .server import Server
 from .versions import SEARCH
 
-ROOT = Path(__file__).resolve().parents[2] / "var" / "services"
+ROOT = (Path(__file__).resolve().parents[2] / "var" / "services").resolve()  # of several checkouts one may link to the other
 
 
 def servers(root: Path = ROOT) -> dict[str, Server]:
     """Return all servers by name, none of them started."""
-    every: list[Server] = [Kafka("kafka", root), KafkaCluster("kafka-cluster", root), InfluxDB(root)]
+    every: list[Server] = [
+        Kafka("kafka", root), KafkaCluster("kafka-cluster", root), SchemaRegistry(root), InfluxDB(root),
+    ]  # fmt: skip
     every += [Search(release, root) for release in SEARCH]
     return {server.name: server for server in every}
 

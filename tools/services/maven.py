@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,9 +30,46 @@ def fetch(name: str, artifacts: Sequence[Artifact], directory: Path) -> Path:
     stamp.unlink(missing_ok=True)
     shutil.rmtree(lib, ignore_errors=True)
     (directory / "pom.xml").write_text(_pom(name, artifacts))
+    _run(name, directory, "dependency:copy-dependencies", f"-DoutputDirectory={lib}", "-DincludeScope=runtime")
+    stamp.write_text(wanted)
+    return lib
+
+
+def fetch_archive(name: str, artifact: Artifact, directory: Path) -> Path:
+    """Unpack a distribution, the `tar.gz` with the classifier `all`, to `directory/unpacked` unless it is there; return that.
+
+    Raises:
+        ServiceUnavailable: `mvn` is missing or cannot resolve it; the sentence holds what it answered.
+    """
+    unpacked, stamp = directory / "unpacked", directory / "installed.json"
+    if unpacked.exists() and stamp.exists() and stamp.read_text() == artifact.coordinates:
+        return unpacked
+    directory.mkdir(parents=True, exist_ok=True)
+    stamp.unlink(missing_ok=True)
+    shutil.rmtree(unpacked, ignore_errors=True)
+    (directory / "pom.xml").write_text(_pom(name, ()))
+    what = f"-Dartifact={artifact.coordinates}:tar.gz:all"
+    _run(name, directory, "dependency:copy", what, f"-DoutputDirectory={directory}")
+    archive = directory / f"{artifact.coordinates.split(':')[1]}-{artifact.version}-all.tar.gz"
+    with tarfile.open(archive) as tar:
+        tar.extractall(unpacked, filter="data")
+    archive.unlink()
+    stamp.write_text(artifact.coordinates)
+    return unpacked
+
+
+def _run(name: str, directory: Path, goal: str, *options: str) -> None:
     # --update-snapshots makes it ask again for what was not found, or not reachable, last time.
-    command = ["mvn", "--quiet", "--batch-mode", "--update-snapshots", "--file", str(directory / "pom.xml")]
-    command += ["dependency:copy-dependencies", f"-DoutputDirectory={lib}", "-DincludeScope=runtime"]
+    command = [
+        "mvn",
+        "--quiet",
+        "--batch-mode",
+        "--update-snapshots",
+        "--file",
+        str(directory / "pom.xml"),
+        goal,
+        *options,
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     except FileNotFoundError:
@@ -39,9 +77,7 @@ def fetch(name: str, artifacts: Sequence[Artifact], directory: Path) -> Path:
     if done.returncode:
         plain = re.sub(r"\x1b\[[\d;]*m", "", done.stdout + done.stderr)  # it colours even what goes to a pipe
         errors = re.findall(r"(?m)^\[ERROR\] (.+?)(?: -> \[Help 1\])?$", plain)
-        raise ServiceUnavailable(name, "mvn dependency:copy-dependencies", (errors or [plain.strip()])[0])
-    stamp.write_text(wanted)
-    return lib
+        raise ServiceUnavailable(name, f"mvn {goal}", (errors or [plain.strip()])[0])
 
 
 def _pom(name: str, artifacts: Sequence[Artifact]) -> str:

