@@ -117,7 +117,7 @@ class _Move:
                 _forget_positions(store, self._pipelines)
             store.set_state("run", {"finished": sorted(finished(store) - self._pipelines.keys())})
             for pipeline in self._pipelines:
-                _adopt(store, Path(file.path).name, pipeline, self._new[0])
+                adopt(store, Path(file.path).name, pipeline, self._new[0])
 
     def _positions(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Return the positions of all old stores as one.
@@ -197,7 +197,7 @@ def _forget_positions(store: Store, pipelines: Iterable[str]) -> None:
     store.commit(Commit(positions=positions))
 
 
-def _adopt(old: Store, name: str, pipeline: str, new: Store) -> None:
+def adopt(old: Store, name: str, pipeline: str, new: Store) -> None:
     """Bring the dead letters of a pipeline from one store to another, each once, whatever happens in between.
 
     The new store notes in the same transaction up to which id it has them; ids are never used twice by a store.

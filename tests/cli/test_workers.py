@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from bspump_like.cli.resharing import adopt
 from bspump_like.cli.rows import Row, merged
 from bspump_like.cli.stores import store_path
+from bspump_like.store import Commit, DeadLetter, Store
 
 from .conftest import Pump
 
@@ -128,6 +130,55 @@ def test_another_number_of_workers_is_refused_until_the_last_run_has_ended(pump:
     assert "came to the end of the input with 3 workers" in refused.stderr
     assert pump(*RUN, "--rerun").returncode == 0
     assert len(pump.lines("out-0.txt") + pump.lines("out-[12].txt")) == 1500
+
+
+FILES = """pipelines:
+  - id: P
+    source: {class: FileLineSource, config: {path: "in/*.txt", post: noop}}
+    sink: {class: FileLineSink, config: {path: "out-{worker}.txt"}}
+"""
+
+
+def test_files_follow_another_number_of_workers(pump: Pump, write: Callable[[str, str], str]) -> None:
+    write("pump.yaml", FILES)
+    wanted: list[int] = []
+    for round, workers in enumerate(("1", "2", "3", "2", "1", "3")):
+        for file in range(4):
+            number = 4 * round + file
+            write(f"in/{number}.txt", f"{number}\n")
+            wanted.append(number)
+        done = pump("run", "pump.yaml", "--workers", workers)
+        assert done.returncode == 0, done.stderr
+        assert pump.lines("out-*.txt") == wanted, "each line once, whoever has the file now"
+
+
+def test_a_pump_is_not_begun_with_other_workers_while_it_runs(pump: Pump) -> None:
+    (pump.directory / "fast.conf").write_text("[cli]\nreport_period=0.2\n")
+    running = pump.start(*RUN, *WAIT, "--workers", "2", "-c", "fast.conf")
+    running.wait_for(r"P: 1,000 in, 500 out")
+    for workers in ("1", "2", "3"):
+        second = pump(*RUN, "--workers", workers, "--from-start")
+        assert second.returncode == 1, second.stderr
+        assert "pipeline P runs already on the store var/bspump.worker-0-of-2.db" in second.stderr
+    running.process.send_signal(signal.SIGTERM)
+    assert running.end() == 0, running.said
+
+
+def test_a_dead_letter_moves_once_even_if_the_move_was_cut_off(tmp_path: Path) -> None:
+    old, new = Store(str(tmp_path / "old.db")), Store(str(tmp_path / "new.db"))
+    letters = [DeadLetter("P", "S", "bad", number) for number in range(3)]
+    old.commit(Commit(dead_letters=[*letters, DeadLetter("Q", "S", "not ours", 9)]))
+    # As if the process had died when two were there and none had been taken away.
+    new.commit(Commit(dead_letters=letters[:2], state={("adopted", "old.db P"): 2}))
+
+    adopt(old, "old.db", "P", new)
+    adopt(old, "old.db", "P", new)
+
+    assert [letter.event for letter in new.dead_letters()] == [0, 1, 2]
+    assert [letter.event for letter in old.dead_letters()] == [9]
+    assert new.get_states("adopted") == {}
+    for store in (old, new):
+        store.close()
 
 
 def test_what_workers_cannot_share_is_refused_with_the_remedy(pump: Pump, write: Callable[[str, str], str]) -> None:
