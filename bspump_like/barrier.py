@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from .abc import Backoff, ProcessorBase, Sink, Source
+from .abc.state import Saved, SharedState
 from .errors import ConnectionLost, DeliveryError
 from .store import AsyncStore, Commit, Store, StoreError
 
@@ -26,6 +28,18 @@ if TYPE_CHECKING:
     from .pipeline import Pipeline
 
 L = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class _Cut:
+    """What one barrier is about, taken in one step of the loop."""
+
+    positions: dict[Source, dict[str, Any]]
+    snapshots: dict[tuple[str, str], Any]
+    count: int
+    discards: list[int]
+    counts: dict[tuple[str, str], Any]
+    shared: dict[str, tuple[list[str], Saved]]
 
 
 class Stopping(DeliveryError):
@@ -228,16 +242,17 @@ class Committer:
             StoreError: The store could not be written; the same.
         """
         async with self._lock, self._transactions() as sinks:
-            positions, snapshots, count, discards, counts = await self._cut()
+            cut = await self._cut()
+            positions = cut.positions
             try:
-                await self._walk(snapshots)
-                await self._store(positions, snapshots, discards, counts)
+                await self._walk(cut.snapshots)
+                await self._store(cut)
                 for sink in sinks:
                     await sink.commit_transaction({s: p for s, p in positions.items() if s.Pipeline is sink.Pipeline})
             except BaseException:
-                self._put_back(positions, discards)
+                self._put_back(positions, cut.discards)
                 raise
-            self._owner().in_flight -= count
+            self._owner().in_flight -= cut.count
             transactional = {sink.Pipeline for sink in sinks}
             for source, position in positions.items():
                 if source.Pipeline not in transactional:
@@ -275,9 +290,7 @@ class Committer:
             raise DeliveryError(f"the barrier was not complete after {seconds:.0f} s")
         await task
 
-    async def _cut(
-        self,
-    ) -> tuple[dict[Source, dict[str, Any]], dict[tuple[str, str], Any], int, list[int], dict[tuple[str, str], Any]]:
+    async def _cut(self) -> _Cut:
         """Take positions and snapshots that belong together, in one step of the loop."""
         held = False
         try:
@@ -301,11 +314,18 @@ class Committer:
                 for pipeline in self.pipelines
                 for key, part in pipeline.stateful_parts()
             }
-            return positions, snapshots, self.in_flight, discards, self._counts()
+            return _Cut(positions, snapshots, self.in_flight, discards, self._counts(), self._save_shared())
         finally:
             if held:
                 for pipeline in self.pipelines:
                     pipeline.hold(self._pausing, False)
+
+    def _save_shared(self) -> dict[str, tuple[list[str], Saved]]:
+        sharing: dict[SharedState, list[str]] = {}
+        for pipeline in self.pipelines:
+            for state in pipeline.states:
+                sharing.setdefault(state, []).append(pipeline.Id)
+        return {state.Id: (ids, state.save()) for state, ids in sharing.items()}
 
     def _counts(self) -> dict[tuple[str, str], Any]:
         """Return the counters as the store keeps them, if somebody is to read there what a killed process has done."""
@@ -372,22 +392,20 @@ class Committer:
             for depth in range(pipeline.depth_count()):
                 await pipeline.drain(depth)
 
-    async def _store(
-        self, positions: dict[Source, dict[str, Any]], snapshots: dict[tuple[str, str], Any], discards: list[int],
-        counts: dict[tuple[str, str], Any],
-    ) -> None:  # fmt: skip
+    async def _store(self, cut: _Cut) -> None:
         store: AsyncStore = self.pipelines[0].App.pump_service.store
         letters = [(p, p.failures.dead_letters) for p in self.pipelines]
         for pipeline, _ in letters:
             pipeline.failures.dead_letters = []
         commit = Commit(
-            {(source.Pipeline.Id, source.Id): position for source, position in positions.items()},
-            snapshots,
+            {(source.Pipeline.Id, source.Id): position for source, position in cut.positions.items()},
+            cut.snapshots,
             [letter for _, waiting in letters for letter in waiting],
-            discards,
-            counts,
+            cut.discards,
+            cut.counts,
+            cut.shared,
         )
-        if not (commit.positions or commit.snapshots or commit.dead_letters or commit.discards or commit.state):
+        if commit == Commit():
             return
         try:
             await store.call(Store.commit, commit)
@@ -395,6 +413,8 @@ class Committer:
             for pipeline, waiting in letters:
                 pipeline.failures.dead_letters[:0] = waiting
             raise
+        for _, saved in cut.shared.values():
+            saved.done()
 
     def _put_back(self, positions: dict[Source, dict[str, Any]], discards: list[int]) -> None:
         owner = self._owner()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import asab
 
 from .abc import Backoff, Connection, Lookup, ProcessorBase, Source, TriggerSource
+from .abc.state import SharedState
 from .barrier import Committer, Stopping
 from .claim import Claims
 from .config import nearest
@@ -51,6 +52,8 @@ class PumpService(asab.Service):
         """True: forget all positions and snapshots at the start."""
         self.keeps_counts = False
         """True: each barrier stores the counters, so that they can be read when this process has been killed."""
+        self._sharing: dict[SharedState, Pipeline] = {}
+        """State that parts share -> the first pipeline that has a part in it."""
         self._background: set[asyncio.Task[Any]] = set()
         self._starting: asyncio.Task[None] | None = None
         self._running = self._started = self._ending = self._stopping = self._gave_up = False
@@ -231,6 +234,7 @@ class PumpService(asab.Service):
             if metrics is not None:
                 pipeline.metrics = PipelineMetrics(pipeline, metrics)
             await self._restore(pipeline)
+        await self._restore_shared(pipelines)
         for pipeline in pipelines:
             for processor in pipeline.iter_processors():
                 await processor.on_start()
@@ -268,6 +272,17 @@ class PumpService(asab.Service):
             pipeline.L.warning(
                 "the store has a snapshot of %s.%s, which is not in the pipeline any more", pipeline.Id, key
             )
+
+    async def _restore_shared(self, pipelines: list[Pipeline]) -> None:
+        """Find the states that pipelines share, put them back as they were, and give those that share one the same barriers."""
+        for pipeline in pipelines:
+            pipeline.find_states()
+            for state in pipeline.states:
+                sharing = self._sharing.setdefault(state, pipeline)
+                if sharing is not pipeline:
+                    sharing.committer.absorb(pipeline.committer)
+                elif (stored := await self.store.call(Store.shared, state.Id)) is not None:
+                    state.load(*stored)
 
     async def _store_marks(self, pipelines: list[Pipeline]) -> None:
         """Store where the parts begin: what a crash before the first barrier leaves behind that is cut off, and no more.

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from . import sharing
+from .abc.state import Saved
 from .codec import Unencodable, decode, encode
 from .errors import BSPumpError
 
@@ -98,6 +100,7 @@ class Commit:
         dead_letters: New ones.
         discards: Ids of dead letters that were replayed.
         state: (namespace, key) -> value of the key-value state; None as value forgets the key.
+        shared: Id of a shared state -> the pipelines that share it, and how it was at the barrier.
     """
 
     positions: dict[tuple[str, str], dict[str, Any]] = dataclasses.field(default_factory=dict)
@@ -105,6 +108,7 @@ class Commit:
     dead_letters: list[DeadLetter] = dataclasses.field(default_factory=list)
     discards: list[int] = dataclasses.field(default_factory=list)
     state: dict[tuple[str, str], Any] = dataclasses.field(default_factory=dict)
+    shared: dict[str, tuple[list[str], Saved]] = dataclasses.field(default_factory=dict)
 
 
 class StoreError(BSPumpError):
@@ -130,7 +134,7 @@ class Store:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(_SCHEMA + sharing.SCHEMA)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"cannot open the store {path}", detail=str(error), hint="set [store] path") from error
 
@@ -163,7 +167,9 @@ class Store:
                 self._insert_dead_letters(commit.dead_letters)
                 self._delete_dead_letters(commit.discards)
                 self._set_state(commit.state)
-        except sqlite3.Error as error:
+                for id, (pipelines, saved) in commit.shared.items():
+                    sharing.write(self._db, id, pipelines, saved)
+        except (sqlite3.Error, OSError) as error:
             raise StoreError(f"cannot write the store {self.path}", detail=str(error), hint="free space") from error
 
     def positions(self, pipeline: str, source: str) -> dict[str, Any]:
@@ -183,13 +189,26 @@ class Store:
         rows = self._db.execute("SELECT part, state FROM snapshots WHERE pipeline = ?", (pipeline,))
         return {part: decode(state) for part, state in rows}
 
+    def shared(self, id: str) -> tuple[dict[str, Any], dict[str, list[bytes]]] | None:
+        """Return header and streams of a shared state, None when there is none."""
+        return sharing.read(self._db, id)
+
+    def shared_by(self, pipeline: str) -> list[str]:
+        """Return the ids of the shared states that a pipeline had a part in."""
+        return sharing.of_pipeline(self._db, pipeline)
+
     def forget(self, pipelines: Iterable[str]) -> None:
-        """Forget positions and snapshots of pipelines, so that they start from the beginning."""
+        """Forget positions and snapshots of pipelines, so that they start from the beginning.
+
+        A state that they share with others goes with the last of its pipelines.
+        """
+        forgotten = set(pipelines)
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            for pipeline in pipelines:
+            for pipeline in forgotten:
                 self._db.execute("DELETE FROM positions WHERE pipeline = ?", (pipeline,))
                 self._db.execute("DELETE FROM snapshots WHERE pipeline = ?", (pipeline,))
+            sharing.forget(self._db, forgotten)
 
     def has_positions(self) -> bool:
         """Tell whether any source has a place to resume from."""

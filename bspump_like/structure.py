@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .abc import Generator, ProcessorBase, Sink, Source
+from .abc.state import SharedState
 from .errors import ConfigError
 from .inflight import is_asynchronous
 
@@ -21,6 +22,8 @@ class Structure:
         """Begin with no parts."""
         self.Sources: list[Source] = []
         self.Processors: list[list[ProcessorBase]] = [[]]
+        self.states: list[SharedState] = []
+        """States outside of the parts that the parts change; found when the pipeline starts."""
 
     def build(self, source: Source | Sequence[Source], *processors: ProcessorBase) -> None:
         """Set the sources and append the processors; the last is a sink.
@@ -170,10 +173,18 @@ class Structure:
             if type(part).flush is not ProcessorBase.flush:
                 yield self.part_key(depth, index), part
 
+    def find_states(self) -> None:
+        """Ask the parts which states outside of them they change."""
+        self.states = list(dict.fromkeys(state for part in self.iter_processors() for state in part.shared_states()))
+
     def has_state(self) -> bool:
-        """Tell whether a processor takes snapshots."""
-        return next(self.stateful_parts(), None) is not None
+        """Tell whether a processor takes snapshots, or changes a shared state."""
+        return bool(self.states) or next(self.stateful_parts(), None) is not None
 
     def has_state_behind_tasks(self) -> bool:
         """Tell whether a stateful part gets its events later than its input is accepted."""
-        return any(part.PipelineDepth > 0 for _, part in self.stateful_parts())
+        if any(part.PipelineDepth > 0 for _, part in self.stateful_parts()):
+            return True
+        sharing = [part for part in self.iter_processors() if part.shared_states()] if self.states else []
+        # What a part in tasks changes, it changes later, even in the first depth.
+        return any(part.PipelineDepth > 0 or isinstance(part, Generator) or is_asynchronous(part) for part in sharing)

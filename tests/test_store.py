@@ -248,3 +248,46 @@ class Modelled(RuleBasedStateMachine):
 
 TestModelled = Modelled.TestCase
 TestModelled.settings = settings(max_examples=30, stateful_step_count=15, deadline=None, database=None)
+
+
+class Blocks:
+    """A shared state of one stream."""
+
+    def __init__(self, *blocks, whole=False):
+        self.header, self.whole, self.blocks = {"n": len(blocks)}, whole, blocks
+
+    def changes(self):
+        yield from self.blocks
+
+    def done(self):
+        raise AssertionError("the store does not say so")
+
+
+def test_shared_state_is_kept_by_blocks_of_which_some_are_replaced(store):
+    store.commit(Commit(shared={"M": (["P"], Blocks(("a", 0, b"0"), ("a", 1, b"1"), ("b", 0, b"x")))}))
+    store.commit(Commit(shared={"M": (["P"], Blocks(("a", 1, b"2"), ("b", 0, None)))}))
+    assert store.shared("M") == ({"n": 2}, {"a": [b"0", b"2"]})
+    store.commit(Commit(shared={"M": (["P"], Blocks(("c", 0, b"y"), whole=True))}))
+    assert store.shared("M") == ({"n": 1}, {"c": [b"y"]})
+    assert store.shared("N") is None
+
+
+def test_shared_state_is_forgotten_with_the_last_of_its_pipelines(store):
+    store.commit(Commit(shared={"M": (["P", "Q"], Blocks(("a", 0, b"0")))}))
+    assert [store.shared_by(pipeline) for pipeline in "PQR"] == [["M"], ["M"], []]
+    store.forget(["P"])
+    assert [store.shared_by("P"), store.shared("M")] == [[], ({"n": 1}, {"a": [b"0"]})]
+    store.forget(["Q"])
+    assert store.shared("M") is None
+
+
+def test_shared_state_that_cannot_be_written_leaves_everything_as_it_was(store):
+    class Full(Blocks):
+        def changes(self):
+            yield "a", 0, b"1"
+            raise OSError("no space left")
+
+    store.commit(Commit({("P", "S"): {"0": 1}}, shared={"M": (["P"], Blocks(("a", 0, b"0")))}))
+    with pytest.raises(StoreError, match="no space left"):
+        store.commit(Commit({("P", "S"): {"0": 2}}, shared={"M": (["P"], Full())}))
+    assert (store.positions("P", "S"), store.shared("M")) == ({"0": 1}, ({"n": 1}, {"a": [b"0"]}))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..config import Configurable, Options, option
 from .delivery import Context, Event, Snapshot
+from .state import SharedState
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -119,6 +120,13 @@ class ProcessorBase(Configurable):
     def restore(self, state: Snapshot) -> None:
         """Take back what `snapshot` (or `mark`, for a part without a snapshot) returned; called before `on_start`."""
 
+    def shared_states(self) -> Sequence[SharedState]:
+        """Return state outside of this part that its events change: what of it stands in an attribute, a matrix for example.
+
+        Asked once, before the pipeline starts. Override it to return nothing in a part that only reads.
+        """
+        return [value for value in vars(self).values() if isinstance(value, SharedState)]
+
     def locate_address(self) -> str:
         """Return the address of this part: `Pipeline.Id`."""
         return f"{self.Pipeline.Id}.{self.Id}"
@@ -143,6 +151,13 @@ class Processor(ProcessorBase):
 
     class Options(ConcurrencyOptions):
         """The common options and `concurrency`."""
+
+    process_at_once: Callable[[Context, Event], Event] | None = None
+    """For an `async def process` that often has nothing to wait for, since a task costs many times what a call does.
+
+    It is called first, on the event path, for every event; what it returns or raises counts as the result of `process`. It
+    returns `NotImplemented` when something must be awaited: then `process` is called.
+    """
 
 
 class ThreadedProcessor(Processor):

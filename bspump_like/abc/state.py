@@ -1,51 +1,55 @@
-"""State that several parts change together: matrices. It is stored with the positions of all of them."""
+"""State that several parts change together: matrices. It is stored with the positions of all of their pipelines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 
 class Saved(Protocol):
-    """What one barrier stores of a shared state; used on the thread of the store."""
+    """A shared state as it was at one barrier, on its way into the store."""
 
-    header: dict[str, Any]
+    header: Mapping[str, Any]
     """Replaces the header that is stored: anything that `codec.encode` takes."""
 
-    def changes(self) -> Iterator[tuple[str, int, bytes]]:
-        """Yield what differs from what is stored: name of a stream, number of a block in it, its new content.
+    whole: bool
+    """True: `changes` are against nothing, so what is stored is forgotten first."""
 
-        Called at most once, off the event loop, while the transaction is open. May write files of its own, as long as what
-        the stored header points to stays as it is.
+    def changes(self) -> Iterator[tuple[str, int, bytes | None]]:
+        """Yield what differs from what is stored: a stream, the number of a block in it, and its new content.
+
+        None as content: the stream ends before this block. Called on the thread of the store while the transaction is open,
+        and again when that failed. May write files of its own, if what the stored header points to stays as it is.
 
         Raises:
             OSError: It cannot be written; the barrier fails and is tried again.
         """
 
-    def lengths(self) -> dict[str, int]:
-        """Return for each stream how many blocks it has; others, and streams that are not named, are forgotten."""
-
     def done(self) -> None:
-        """Take note that the transaction is complete: the next `changes` are against this state."""
+        """Take note, on the event loop, that the transaction is complete: the next changes are against this state."""
 
 
 class SharedState:
-    """State outside the parts that change it; one snapshot of it belongs to the positions of all of their pipelines.
+    """State outside of the parts that change it; one snapshot of it belongs to the positions of all of their pipelines.
 
-    Pipelines that share one have their barriers together, as if one fed the other.
+    A part holds one in an attribute, from its constructor on. Pipelines that share one have their barriers together, as if one
+    fed the other.
     """
 
     Id: str
 
     def save(self) -> Saved:
         """Return the state as it is now; called on the event loop between two batches, so copy and do not compute."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no save()")
 
-    def load(self, header: dict[str, Any], streams: dict[str, list[bytes]]) -> None:
-        """Take back what `save` gave; called before the pipelines start.
+    def load(self, header: Mapping[str, Any], streams: Mapping[str, Sequence[bytes]]) -> None:
+        """Take back what was saved; called once, before the pipelines start.
 
         Args:
             header: What `Saved.header` was.
             streams: The blocks of each stream, in order.
+
+        Raises:
+            ConfigError: The state is declared differently now.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no load(header, streams)")

@@ -157,6 +157,8 @@ class _Move:
                 stateful = {key for key, _ in pipeline.stateful_parts()}
                 for key in store.snapshots(id).keys() & stateful:
                     raise self._refused(file, store, id, f"the state of {id}.{key} belongs to what each worker has read")
+                for shared in store.shared_by(id):
+                    raise self._refused(file, store, id, f"the matrix {shared} belongs to what each worker has read")
 
     def _refused(self, file: StoreFile, store: Store, pipeline: str, reason: str) -> ConfigError:
         then, now = _plural(file.count), _plural(self._count)

@@ -122,6 +122,10 @@ class GeoMatrix(Matrix):
         """Refuse: a map has no rows to close."""
         raise self._refuse("a map has a fixed shape, it has no rows to close")
 
+    def _layout(self) -> dict[str, Any]:
+        shape = list(self.build_shape())
+        return {**super()._layout(), "shape": shape, "bbox": self.Bbox, "resolution": self.Resolution}
+
     # Places
 
     def is_in_boundaries(self, lat: float, lon: float) -> bool:

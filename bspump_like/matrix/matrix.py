@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import asab
 import numpy as np
 
-from ..abc.state import SharedState
+from ..abc.state import Saved, SharedState
 from ..config import Configurable, Options, option
 from ..errors import ConfigError
 from .closed import ClosedRows
 from .dtypes import describe_dtype, parse_dtype
+from .saving import NAMES, SavedMatrix, SavedNames, Stored, bytes_of
 from .scatter import scatter
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class Matrix(Configurable, SharedState):
         self.PubSub = asab.PubSub(app)
         self.DType = parse_dtype(dtype)
         self._configured()
+        self._stored = Stored()
+        self._feeders: list[Callable[[], None]] = []
         self.MaxClosedRowsCapacity: float = self.options.max_closed_rows_capacity
         self.ClosedRows = ClosedRows()
         self._uncleared: set[int] = set()  # closed with their values in them
@@ -272,6 +275,62 @@ class Matrix(Configurable, SharedState):
         """
         at = np.asarray(rows, dtype=np.intp)
         scatter(self.Array, at if columns is None else (at, np.asarray(columns, dtype=np.intp)), values, how, seen)
+
+    def feed(self, feeder: Callable[[], None]) -> None:
+        """Have `feeder()` called by `settle`: a part that collects events to update the matrix by the batch does it then."""
+        self._feeders.append(feeder)
+
+    def settle(self) -> None:
+        """Bring in what parts have collected; call it before looking at the matrix from outside of the event path."""
+        for feeder in self._feeders:
+            feeder()
+
+    # State; see `SharedState`
+
+    def save(self) -> Saved:
+        """Return the matrix as it is now, for the store."""
+        self.settle()
+        self._own()
+        memory, streams = self._copied()
+        return SavedMatrix(self._header(), streams, memory, self._stored, self._saved_names())
+
+    def _copied(self) -> tuple[Array, dict[str, Array]]:
+        memory = self._stored.copy(self.Array)
+        return memory, {"cells": memory}
+
+    def _saved_names(self) -> SavedNames | None:
+        return None
+
+    def _layout(self) -> dict[str, Any]:
+        """Return what must be the same for a stored state to be ours."""
+        return {"dtype": describe_dtype(self.DType), "shape": list(self.build_shape()[1:])}
+
+    def _header(self) -> dict[str, Any]:
+        closed = np.fromiter(self.ClosedRows, np.int64, len(self.ClosedRows)).tobytes()
+        return {"layout": self._layout(), "rows": len(self.Array), "closed": closed, "uncleared": list(self._uncleared)}
+
+    def load(self, header: Mapping[str, Any], streams: Mapping[str, Sequence[bytes]]) -> None:
+        """Take the state back that `save` gave.
+
+        Raises:
+            ConfigError: The matrix is declared differently now.
+        """
+        if header["layout"] != self._layout():
+            raise ConfigError(
+                f"matrix {self.Id} is declared differently from what the store holds: {header['layout']}, now {self._layout()}",
+                hint="give it another id, or start from the beginning",
+            )
+        self._begin(header["rows"])
+        self.ClosedRows = ClosedRows(np.frombuffer(header["closed"], np.int64).tolist())
+        self._uncleared = set(header["uncleared"])
+        self._load_cells({name: b"".join(blocks) for name, blocks in streams.items() if name != NAMES})
+        memory, kept = self._copied()
+        self._stored.known, self._stored.memory = True, memory
+        self._stored.streams = {name: bytes_of(cells) for name, cells in kept.items()}
+
+    def _load_cells(self, streams: Mapping[str, bytes]) -> None:
+        if self.Array.size:
+            self.Array[...] = np.frombuffer(streams["cells"], self.DType).reshape(self.Array.shape)
 
     # What a pump asks
 

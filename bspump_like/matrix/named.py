@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..codec import decode, encode
+from .closed import ClosedRows
 from .matrix import Array, Matrix
+from .saving import NAMES, NameLog, SavedMatrix, SavedNames, Stored, read_names
 from .scatter import scatter
 
 if TYPE_CHECKING:
@@ -44,18 +47,14 @@ class NamedMatrix(Matrix):
         """See `Matrix`."""
         self.N2IMap: dict[Any, int] = {}
         self.I2NMap: dict[int, Any] = {}
-        self.names_version = 0
-        """Changes whenever a name comes or goes."""
+        self._log = NameLog()
         super().__init__(app, dtype, id, config)
 
     def zeros(self, rows: int = 1) -> None:
         """Begin anew without names, with rows that are zero and closed."""
         super().zeros(rows)
         self.N2IMap, self.I2NMap = {}, {}
-        self._renamed()
-
-    def _renamed(self) -> None:
-        self.names_version += 1
+        self._log.restart()
         self.PubSub.publish(CHANGED)
 
     # Rows
@@ -74,8 +73,9 @@ class NamedMatrix(Matrix):
         row = super().add_row()
         self.N2IMap[row_name] = row
         self.I2NMap[row] = row_name
+        self._log.add(((row_name, row),))
         self._opened(np.array((row,)))
-        self._renamed()
+        self.PubSub.publish(CHANGED)
         return row
 
     def add_rows(self, wanted: Any) -> Array:
@@ -103,8 +103,9 @@ class NamedMatrix(Matrix):
         indexes = rows.tolist()
         known.update(zip(fresh, indexes, strict=True))
         self.I2NMap.update(zip(indexes, fresh, strict=True))
+        self._log.add(zip(fresh, indexes, strict=True))
         self._opened(rows)
-        self._renamed()
+        self.PubSub.publish(CHANGED)
 
     def _opened(self, rows: Array) -> None:
         """Take note that rows were opened."""
@@ -126,7 +127,7 @@ class NamedMatrix(Matrix):
         """Close the rows of these names; unknown ones are passed over. Return how many were closed."""
         closed = super().close_rows(row_names, clear)
         if closed:
-            self._renamed()
+            self.PubSub.publish(CHANGED)
         return closed
 
     def _indexes_to_close(self, row_names: Iterable[Any]) -> list[int]:
@@ -136,6 +137,8 @@ class NamedMatrix(Matrix):
             if row is not None:
                 del self.I2NMap[row]
                 rows.append(row)
+        if rows:
+            self._log.restart()
         return rows
 
     def _moved(self, saved: Array) -> None:
@@ -143,7 +146,49 @@ class NamedMatrix(Matrix):
         kept = [(new, old[row]) for new, row in enumerate(saved.tolist()) if row in old]
         self.I2NMap = dict(kept)
         self.N2IMap = {name: row for row, name in kept}
-        self._renamed()
+        self._log.restart()
+        self.PubSub.publish(CHANGED)
+
+    # State; see `SharedState`
+
+    def _saved_names(self) -> SavedNames:
+        return SavedNames(self._log, self.N2IMap)
+
+    def _header(self) -> dict[str, Any]:
+        return {**super()._header(), "closed": b""}  # all rows without a name
+
+    def load(self, header: Mapping[str, Any], streams: Mapping[str, Sequence[bytes]]) -> None:
+        """Take the state back that `save` gave; see `Matrix.load`."""
+        super().load(header, streams)
+        blocks = streams.get(NAMES, ())
+        self.N2IMap = dict(read_names(blocks))
+        self.I2NMap = {row: name for name, row in self.N2IMap.items()}
+        self.ClosedRows = ClosedRows(row for row in range(len(self.Array)) if row not in self.I2NMap)
+        self._log.restart()
+        self._log.valid, self._log.blocks = True, len(blocks)
+        self.PubSub.publish(CHANGED)
+
+    def serialize(self) -> bytes:
+        """Return the whole matrix as bytes: what the store keeps of it, in one piece."""
+        self.settle()
+        self._own()
+        saved = SavedMatrix(self._header(), self._copied()[1], self.Array, Stored(), SavedNames(NameLog(), self.N2IMap))
+        streams: dict[str, list[bytes]] = {}
+        for name, _, block in saved.changes():
+            if block is not None:
+                streams.setdefault(name, []).append(block)
+        return encode([dict(saved.header), streams])
+
+    def deserialize(self, data: bytes) -> None:
+        """Become what `serialize` of another matrix, of the same declaration, returned.
+
+        Raises:
+            ConfigError: That one is declared differently.
+        """
+        header, streams = decode(data)
+        self.load(header, streams)
+        self._stored.known = False
+        self._log.restart()
 
     # Many cells at once
 

@@ -77,6 +77,8 @@ def _fitting(cells: np.ndarray[Any, Any], value: Any, how: str) -> Any:
     wanted = cells.dtype
     if how == "set" or given.dtype == wanted:
         return given
+    if not given.size:
+        return given.astype(wanted)  # numpy takes an empty list for floats
     if (given.dtype.kind == "f" and wanted.kind in "iu") or given.dtype.kind not in "biuf":
         raise ProcessingError(
             f"values of type {given.dtype} do not fit into cells of type {wanted}",

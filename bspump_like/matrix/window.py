@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +28,9 @@ the window. One column in a sliding window, the whole in a tumbling one: the fir
 
 FIRST_EVENT = "first event"
 """A `start_time`: the window is placed by the first event."""
+
+_WARMING = "warming up"
+"""The stream of `WarmingUpCount`."""
 
 _MARGIN = 0.25  # of a column: an event that near to the end of a sliding window moves it on
 
@@ -300,6 +303,47 @@ class TimeWindowMatrix(NamedMatrix):
             return None
         lateness = self.options.lateness
         return self.End if lateness is None else max(self.End, self.newest - lateness)
+
+    # State; see `SharedState`
+
+    def _copied(self) -> tuple[Array, dict[str, Array]]:
+        used = self._cells[self._offset : self._offset + self.Columns, : len(self.Array)]
+        memory = self._stored.copy(used)
+        first = self._head - self.Columns  # by its number, so that a column that moves in the window stays what it is
+        columns = {f"column {first + index}": column for index, column in enumerate(memory)}
+        return memory, {**columns, _WARMING: self.WarmingUpCount.copy()}
+
+    def _load_cells(self, streams: Mapping[str, bytes]) -> None:
+        first, shape = self._head - self.Columns, self.Array.shape[:1] + self.Array.shape[2:]
+        for index in range(self.Columns if self.Array.size else 0):
+            self.Array[:, index] = np.frombuffer(streams[f"column {first + index}"], self.DType).reshape(shape)
+        self.WarmingUpCount = np.frombuffer(streams.get(_WARMING, b""), np.int64).copy()
+
+    def _layout(self) -> dict[str, Any]:
+        return {**super()._layout(), "resolution": self.Resolution, "window": self.options.window}
+
+    def _header(self) -> dict[str, Any]:
+        window = {
+            "head": self._head,
+            "placed": self._placed,
+            "newest": self.newest,
+            "late": self.late,
+            "early": self.early,
+        }
+        return {**super()._header(), "time": window}
+
+    def load(self, header: Mapping[str, Any], streams: Mapping[str, Sequence[bytes]]) -> None:
+        """Take the state back that `save` gave; see `Matrix.load`."""
+        window = header.get("time", {})
+        head = self._head
+        self._head = window.get("head", head)
+        try:
+            super().load(header, streams)
+        except ConfigError:
+            self._head = head
+            raise
+        self._placed, self.newest = window["placed"], window["newest"]
+        self.late, self.early = window["late"], window["early"]
 
     # Many events at once
 
