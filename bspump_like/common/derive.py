@@ -1,35 +1,32 @@
-"""DeriveProcessor: new fields by simple arithmetic, declared."""
+"""DeriveProcessor: new fields from others, by expressions."""
 
 from __future__ import annotations
 
+import ast
 import datetime
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
 from ..config import nearest, option
-from ..errors import ProcessingError
-from .generated import Scope, generate
+from ..expression import check_lookups, compile_assignments, lookups_of, provided_by
+from ..expression.assign import Assignment
+from ..expression.program import Source
+from ..expression.provided import ANYWHERE
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
     from ..pipeline import Pipeline
 
 
-class _Step(NamedTuple):
-    """`target` = `op` of `args`; an argument is (is it a field, name or constant)."""
-
-    target: str
-    op: str
-    args: tuple[tuple[bool, Any], ...]
-
-
 def _time(value: Any) -> datetime.datetime:
     return value if isinstance(value, datetime.datetime) else datetime.datetime.fromisoformat(value)
 
 
-_SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%"}
+_SIGNS: dict[str, type[ast.operator]] = {
+    "add": ast.Add, "sub": ast.Sub, "mul": ast.Mult, "div": ast.Div, "floordiv": ast.FloorDiv, "mod": ast.Mod,
+}  # fmt: skip
 
 # name -> (function, number of arguments; 0: any)
 _FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
@@ -42,117 +39,128 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
 _OPS = (*_SIGNS, *_FUNCTIONS)
 
 
-def parse_steps(declared: Any) -> list[_Step]:
-    """Return the steps that the option `fields` declares.
+def read_fields(declared: Any) -> list[Assignment]:
+    """Return the assignments that the option `fields` declares.
 
     Raises:
         ValueError: It declares none; names the field.
     """
     if not isinstance(declared, Mapping):
         raise ValueError("expected field names with what they are made of")
-    return [_step(target, one) for target, one in declared.items()]
+    return [_assignment(target, one) for target, one in declared.items()]
 
 
-def _step(target: str, declared: Any) -> _Step:
+def _assignment(target: Any, declared: Any) -> Assignment:
+    if not isinstance(target, str) or not target:
+        raise ValueError(f"{target!r} is no name of a field")
+    if isinstance(declared, str):
+        try:
+            return Assignment(target, Source.of(declared))
+        except ValueError as error:
+            raise ValueError(f"field '{target}': {error}") from None
+    if declared is None or isinstance(declared, bool | int | float):
+        return Assignment(target, Source(ast.Constant(declared), str(declared)))
     if not isinstance(declared, Mapping) or set(declared) - {"op", "args"} or "op" not in declared:
-        raise ValueError(f"field '{target}': expected {{op: ..., args: [...]}}")
-    name, args = declared["op"], declared.get("args", [])
+        raise ValueError(f"field '{target}': expected an expression, or {{op: ..., args: [...]}}")
+    return _operation(target, declared["op"], declared.get("args", []))
+
+
+def _operation(target: str, name: Any, args: Any) -> Assignment:
     if name not in _OPS:
         raise ValueError(f"field '{target}' has an unknown op '{name}', {nearest(str(name), _OPS)}")
     args = [args] if isinstance(args, str) else list(args)
     wanted = 2 if name in _SIGNS else _FUNCTIONS[name][1]
     if (wanted and len(args) != wanted) or not args:
         raise ValueError(f"field '{target}': {name} takes {wanted or 'at least 1'} args, not {len(args)}")
-    return _Step(target, name, tuple(_argument(target, arg) for arg in args))
+    trees = [_argument(target, arg) for arg in args]
+    text = f"{name}({', '.join(map(str, args))})"
+    if name in _SIGNS:
+        return Assignment(target, Source(ast.BinOp(trees[0], _SIGNS[name](), trees[1]), text))
+    call = ast.Call(ast.Name(f"op {name}"), trees, [])  # no name that somebody can write
+    return Assignment(target, Source(call, text), {f"op {name}": _none_for_none(_FUNCTIONS[name][0])})
 
 
-def _argument(target: str, declared: Any) -> tuple[bool, Any]:
+def _none_for_none(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *values: None if any(value is None for value in values) else function(*values)
+
+
+def _argument(target: str, declared: Any) -> ast.expr:
     if isinstance(declared, str):
-        return True, declared
+        return ast.Subscript(ast.Name("event"), ast.Constant(declared))
     if isinstance(declared, Mapping):
         if set(declared) != {"const"}:
             raise ValueError(f"field '{target}': an argument is a field name, a number, or {{const: text}}")
-        return False, declared["const"]
-    return False, declared
-
-
-def compile_steps(steps: Sequence[_Step]) -> Callable[[Any], Any]:
-    """Return a function that carries out all steps on an event; when it raises, the event is as it was."""
-    scope = Scope()
-    lines = ["get = event.get"]
-    made: dict[str, str] = {}  # field -> the variable that holds it already
-    for number, step in enumerate(steps):
-        args, nullable = [], []
-        for place, (is_field, argument) in enumerate(step.args):
-            name = scope.bind(argument)
-            if is_field:
-                name = made.get(argument, f"a{place}")
-                nullable.append(name)
-                if argument not in made:
-                    lines.append(f"a{place} = get({scope.bind(argument)})")
-            args.append(name)
-        sign = _SIGNS.get(step.op)
-        result = f" {sign} ".join(args) if sign else f"{scope.bind(_FUNCTIONS[step.op][0])}({', '.join(args)})"
-        nulls = " or ".join(f"{name} is None" for name in nullable)
-        lines.append(f"r{number} = None if {nulls} else {result}" if nulls else f"r{number} = {result}")
-        made[step.target] = f"r{number}"
-    lines += [f"event[{scope.bind(target)}] = {name}" for target, name in made.items()]
-    return generate("derive", [*lines, "return event"], scope)
+        declared = declared["const"]
+    return ast.Constant(declared)
 
 
 def _checked(declared: Any) -> Any:
-    parse_steps(declared)
+    compile_assignments(read_fields(declared), names=ANYWHERE)
     return declared
 
 
 class DeriveProcessor(Processor):
-    """Compute fields from others, in place and in order; later ones may use earlier ones.
+    """Set fields by expressions, in place and in order; later ones may use earlier ones.
 
         fields:
-          gain: {op: sub, args: [dep_delay, arr_delay]}
-          hours: {op: div, args: [air_time, 60]}
-          route: {op: concat, args: [origin, {const: "-"}, dest]}
-          hour: {op: hour_of, args: [time_hour]}
+          gain: dep_delay - arr_delay
+          hours: round(air_time / 60, 2)
+          route: origin + "-" + dest
+          airport.name: lookup("Airports", dest).name
+          context.kafka_key: carrier
 
-    Ops: add, sub, mul, div, floordiv, mod, concat, hour_of, weekday_of (Monday is 1), date_of (ISO text). An argument is a
-    field name, a number, or `{const: text}`. As in SQL, an argument that is None or missing makes the result None.
+    The value is the text of an expression, or a number; a constant text is `'"text"'`. A field `a.b` is the field b of the dict
+    in a, which is made if it is not there; `context.a` is in the context. As in SQL, arithmetic with None or a missing field
+    gives None. Either all fields are set or none.
 
-    In: dict. Out: the same dict. Raises: ProcessingError, if the values do not suit the op; names the field and the values.
+    Instead of an expression `{op, args}` is understood: add, sub, mul, div, floordiv, mod, concat, hour_of, weekday_of (Monday
+    is 1), date_of (ISO text); an argument is a field name, a number, or `{const: text}`.
+
+    In: dict. Out: the same dict. Raises: ProcessingError, if the values do not suit; names the field, the expression, the values.
+
+    Example:
+        pipelines:
+          - id: Gains
+            sources:
+              - class: IteratorSource
+                args: {iterator: [{origin: EWR, dest: IAH, dep_delay: 7, arr_delay: 2}, {origin: JFK, dest: BOS}]}
+            processors:
+              - class: DeriveProcessor
+                config:
+                  fields:
+                    gain: dep_delay - arr_delay
+                    route: origin + "-" + dest
+                    late: coalesce(arr_delay, 0) > 15
+            sink: {class: PrintSink}
     """
 
     class Options(ConcurrencyOptions):
         """The fields."""
 
         fields: dict[str, Any] = option(
-            help="new field -> {op, args}",
-            parse=_checked,
-            example={"gain": {"op": "sub", "args": ["dep_delay", "arr_delay"]}},
-        )
+            help="field -> expression", parse=_checked, example={"gain": "dep_delay - arr_delay"},
+        )  # fmt: skip
 
     def __init__(
         self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None
     ) -> None:
         """See `Processor`."""
         super().__init__(app, pipeline, id, config)
-        self._steps = parse_steps(self.options.fields or {})
-        self._derive = compile_steps(self._steps)
+        self._assignments = read_fields(self.options.fields or {})
+        self._derive = compile_assignments(self._assignments, names=provided_by(app))
+        if type(self).process is DeriveProcessor.process:
+            # Called for every event: without a method around it that calls it.
+            self.process = self._derive  # type: ignore[assignment,method-assign]
+
+    async def on_start(self) -> None:
+        """Look whether the lookups that expressions ask are there.
+
+        Raises:
+            ConfigError: One is not.
+        """
+        asked = lookups_of(assignment.source.tree for assignment in self._assignments)
+        check_lookups(self.App, asked, f"pipeline {self.Pipeline.Id}, {self.Id}")
 
     def process(self, context: Context, event: Event) -> Event:
         """Return the event with its new fields."""
-        try:
-            return self._derive(event)
-        except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
-            raise self._cannot_derive(event, error) from error
-
-    def _cannot_derive(self, event: Any, error: Exception) -> ProcessingError:
-        if not isinstance(event, Mapping):
-            return ProcessingError(f"expected a dict to derive fields in, got {type(event).__name__}")
-        known = dict(event)
-        for step in self._steps:
-            try:
-                compile_steps([step])(known)
-            except (TypeError, ValueError, ArithmeticError, AttributeError):
-                values = [known.get(argument) if is_field else argument for is_field, argument in step.args]
-                shown = ", ".join(map(repr, values))
-                return ProcessingError(f"field '{step.target}' cannot be derived from {shown}", detail=str(error))
-        return ProcessingError("the fields cannot be derived", detail=str(error))
+        return self._derive(context, event)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Set
 from typing import Any
+
+_SHOWN = 60
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = _SHOWN
 
 
 def member(value: Any, name: str) -> Any:
@@ -67,10 +72,10 @@ def contains(container: Any, value: Any) -> bool:
 def shown(value: Any) -> str:
     """Return a short text of a value for a message."""
     try:
-        text = repr(value)
+        text = _SHORT.repr(value)  # which looks at the beginning only, however large the value is
     except Exception as error:  # a value of the user's own class; a message must not fail for it
         text = f"<{type(value).__name__} whose repr fails: {error}>"
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 def _kind(value: Any) -> str:

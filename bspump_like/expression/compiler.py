@@ -139,7 +139,7 @@ class Compiler:
             return Code("None")
         if isinstance(value, bool):
             return Code(str(value), "flag", nullable=False)
-        if isinstance(value, int) and value > MAX_INTEGER:
+        if isinstance(value, int) and abs(value) > MAX_INTEGER:
             raise self._error(f"the number is larger than {MAX_INTEGER}", node)
         if isinstance(value, int | float):
             return Code(self._scope.bind(value), "number", nullable=False)
@@ -244,6 +244,8 @@ class Compiler:
         container = node.comparators[0]
         left = self._visit(node.left).text
         values = _constants(container)
+        if isinstance(container, ast.Name) and isinstance(self._names.get(container.id), frozenset):
+            values = self._names[container.id]
         if values is not None:
             text = f"{left} in {self._scope.bind(values)}"
         else:

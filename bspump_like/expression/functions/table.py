@@ -73,7 +73,7 @@ def function(usage: str, help: str, example: str, group: str, **more: Any) -> Ca
     return register
 
 
-MAX_TEXT = 16 * 1024 * 1024
+MAX_TEXT = 4 * 1024 * 1024
 """Characters of the longest text, and items of the longest list, that an expression may make."""
 
 
