@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 DEFINITION ?= examples/flights/flights.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test services services-down lint docs docs-check bench soak clean
+.PHONY: help install run test services services-down lint docs docs-check bench bench-servers soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -50,6 +50,9 @@ docs-check: $(INSTALLED) ## fail if docs/reference is out of date or a link lead
 
 bench: $(INSTALLED) ## measure the event path against a hand-written loop
 	@$(BIN)/python benchmarks/event_path.py
+
+bench-servers: $(INSTALLED) ## measure Kafka to null, Kafka and Elasticsearch on real servers against peers
+	@$(BIN)/python -m benchmarks.servers $(BENCH)
 
 soak: $(INSTALLED) ## minutes of kill -9 and faults; every input event is counted at the sink
 	@$(BIN)/python -m pytest -m soak --timeout 3600 $(PYTEST)

@@ -1,0 +1,1 @@
+"""Benchmarks on real servers: Kafka to null, to Kafka, to Elasticsearch, against a hand-written loop and peers, in one run."""

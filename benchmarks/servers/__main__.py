@@ -1,0 +1,8 @@
+"""Run with `python -m benchmarks.servers --help`."""
+
+import sys
+
+from .command import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""The loops written by hand: the clients and the guarantees of the pump, and nothing else.
+
+At least once: offsets are committed, every tenth of a second, after everything made from the messages before them is
+acknowledged by all replicas (the idempotent producer) or stored (each item's error is looked at).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import aiokafka
+import orjson
+
+from .work import Job, job_of_arguments, transform
+
+COMMIT_EVERY = 0.1  # seconds
+RECORDS = {
+    "null": 1000,
+    "kafka": 2000,
+    "elasticsearch": 1000,
+}  # at most, of one `getmany`: what was found to be cheapest
+BATCH = 262_144  # bytes of a batch for Kafka
+BULK = 1_048_576  # bytes of a bulk for Elasticsearch
+BULKS = 4  # under way at once
+_BULK_PATH = "/_bulk?filter_path=errors,items.*.error"
+
+Offsets = dict[aiokafka.TopicPartition, int]
+
+
+class Commits:
+    """Commits offsets while the loop goes on, one commit at a time.
+
+    Args:
+        consumer: Whose offsets.
+    """
+
+    def __init__(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+        self._task: asyncio.Task[None] | None = None
+        self._next = 0.0
+
+    def due(self) -> bool:
+        """Tell whether it is time for one; raises what the last one raised."""
+        if self._task is not None and self._task.done():
+            self._task.result()
+            self._task = None
+        return self._task is None and time.monotonic() >= self._next
+
+    def begin(self, offsets: Offsets, delivered: Callable[[], Awaitable[Any]] | None = None) -> None:
+        """Commit, after `delivered()` has returned."""
+        self._next = time.monotonic() + COMMIT_EVERY
+        self._task = asyncio.create_task(self._commit(offsets, delivered))
+
+    async def _commit(self, offsets: Offsets, delivered: Callable[[], Awaitable[Any]] | None) -> None:
+        if delivered is not None:
+            await delivered()
+        await self._consumer.commit(offsets)
+
+
+async def to_null(job: Job, consumer: aiokafka.AIOKafkaConsumer) -> None:
+    """Parse, transform, forget."""
+    commits, offsets, loads = Commits(consumer), Offsets(), orjson.loads
+    while True:
+        records = await consumer.getmany(timeout_ms=100, max_records=RECORDS[job.path])
+        for partition, messages in records.items():
+            for message in messages:
+                transform(loads(message.value))
+            offsets[partition] = messages[-1].offset + 1
+        if offsets and commits.due():
+            commits.begin(offsets)
+            offsets = {}
+
+
+async def to_kafka(job: Job, consumer: aiokafka.AIOKafkaConsumer) -> None:
+    """Parse, transform, serialise, produce: a batch for each partition, as large as it may be."""
+    commits, offsets, loads, dumps = Commits(consumer), Offsets(), orjson.loads, orjson.dumps
+    async with aiokafka.AIOKafkaProducer(
+        bootstrap_servers=job.kafka, acks="all", enable_idempotence=True, max_batch_size=BATCH
+    ) as producer:
+        sent: list[asyncio.Future[Any]] = []
+        while True:
+            records = await consumer.getmany(timeout_ms=100, max_records=RECORDS[job.path])
+            for partition, messages in records.items():
+                number = partition.partition
+                batch = producer.create_batch()
+                append = batch.append
+                for message in messages:
+                    value = dumps(transform(loads(message.value)))
+                    if append(key=None, value=value, timestamp=None) is None:
+                        sent.append(await producer.send_batch(batch, job.output, partition=number))
+                        batch = producer.create_batch()
+                        append = batch.append
+                        append(key=None, value=value, timestamp=None)
+                sent.append(await producer.send_batch(batch, job.output, partition=number))
+                offsets[partition] = messages[-1].offset + 1
+            if offsets and commits.due():
+                before, sent = sent, []
+                commits.begin(offsets, lambda before=before: asyncio.gather(*before))  # type: ignore[misc]
+                offsets = {}
+
+
+async def to_search(job: Job, consumer: aiokafka.AIOKafkaConsumer) -> None:
+    """Parse, transform, serialise, send bulks of ready bytes, four at a time."""
+    commits, offsets, loads, dumps = Commits(consumer), Offsets(), orjson.loads, orjson.dumps
+    header = b'{"create":{"_index":%b}}' % orjson.dumps(job.output)
+    free = asyncio.Semaphore(BULKS)
+    sent: list[asyncio.Task[None]] = []
+    lines: list[bytes] = []
+    size = 0
+
+    async def send(body: bytes) -> None:
+        try:
+            async with session.post(_BULK_PATH, data=body) as response:
+                answer = orjson.loads(await response.read())
+        finally:
+            free.release()
+        if response.status != 200 or answer["errors"]:
+            raise SystemExit(f"Elasticsearch answers {response.status}: {str(answer)[:500]}")
+
+    async with aiohttp.ClientSession(job.search, headers={"content-type": "application/x-ndjson"}) as session:
+        while True:
+            records = await consumer.getmany(timeout_ms=100, max_records=RECORDS[job.path])
+            for partition, messages in records.items():
+                for message in messages:
+                    line = dumps(transform(loads(message.value)))
+                    lines += (header, line)
+                    size += len(line)
+                    if size >= BULK:
+                        await free.acquire()
+                        sent.append(asyncio.create_task(send(b"\n".join((*lines, b"")))))
+                        lines, size = [], 0
+                offsets[partition] = messages[-1].offset + 1
+            if offsets and commits.due():
+                if lines:
+                    await free.acquire()
+                    sent.append(asyncio.create_task(send(b"\n".join((*lines, b"")))))
+                    lines, size = [], 0
+                before, sent = sent, []
+                commits.begin(offsets, lambda before=before: asyncio.gather(*before))  # type: ignore[misc]
+                offsets = {}
+
+
+LOOPS = {"null": to_null, "kafka": to_kafka, "elasticsearch": to_search}
+
+
+async def main(job: Job) -> None:
+    """Consume until a signal comes."""
+    gc.set_threshold(50_000, 20, 100)  # as the pump does; Python's own setting costs 5 % more
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    async with aiokafka.AIOKafkaConsumer(
+        job.topic,
+        bootstrap_servers=job.kafka,
+        group_id=job.group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+    ) as consumer:
+        await LOOPS[job.path](job, consumer)
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main(job_of_arguments()))
+    except asyncio.CancelledError:
+        pass

@@ -1,0 +1,63 @@
+"""The systems that are compared: what is started for each."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import sys
+from collections.abc import Callable
+
+from . import pump
+from .work import Job
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+PATHS = ("null", "kafka", "elasticsearch")
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """One system.
+
+    Attributes:
+        key: Name on the command line.
+        title: What a reader sees.
+        command: Returns the command line for a job, after it has written what that needs.
+        paths: What it can do.
+        workers: Processes.
+        commits: It commits offsets to the group when events are through.
+        progress: Tells how many events are through, where that cannot be seen at the servers.
+        missing: Tells why it cannot run here, empty when it can.
+        timed: Latency and idling are measured.
+        python_path: Folders before this project's own, where Python looks for modules.
+    """
+
+    key: str
+    title: str
+    command: Callable[[Job], list[str]]
+    paths: tuple[str, ...] = PATHS
+    workers: int = 1
+    commits: bool = True
+    progress: Callable[[Job], int] | None = None
+    missing: Callable[[], str] = lambda: ""
+    timed: bool = True
+    python_path: tuple[str, ...] = ()
+
+
+def by_module(name: str, python: str = sys.executable) -> Callable[[Job], list[str]]:
+    """Return what makes the command line of a module of this package that takes the file of the job."""
+    return lambda job: [python, "-m", f"benchmarks.servers.{name}", str(job.write())]
+
+
+HAND = System("hand", "loop written by hand, same clients, same guarantees", by_module("hand"))
+PUMP = System("pump", "this project, `pump run`", pump.command)
+PUMP2 = System("pump-2", "- with `--workers 2`", pump.command, paths=("null", "kafka"), workers=2, timed=False)
+
+
+def systems(tree: str = "") -> list[System]:
+    """Return all, in the order of the table.
+
+    Args:
+        tree: Folder with another version of `bspump_like`, to measure in place of this one.
+    """
+    pumps = [dataclasses.replace(one, python_path=(tree,) if tree else ()) for one in (PUMP, PUMP2)]
+    return [HAND, *pumps]
