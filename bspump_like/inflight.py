@@ -89,11 +89,11 @@ def _cancelled(processor: ProcessorBase) -> ProcessingError:
 class _Work:
     __slots__ = ("context", "error", "event", "ready", "result")
 
-    def __init__(self, context: Context, event: Event) -> None:
+    def __init__(
+        self, context: Context, event: Event, result: Event = None, error: BaseException | None = None, ready: bool = False
+    ) -> None:
         self.context, self.event = context, event
-        self.ready = False
-        self.result: Event = None
-        self.error: BaseException | None = None
+        self.ready, self.result, self.error = ready, result, error
 
 
 class AsyncStage:
@@ -119,6 +119,7 @@ class AsyncStage:
         self._leave, self._failed = leave, failed
         self._limit = processor.options.concurrency
         self._process: Callable[[Context, Event], Awaitable[Event]] = processor.process
+        self._process_at_once = processor.process_at_once
         if processor.threaded:
             # Our own threads: the loop's default executor is shared by everybody and smaller than `concurrency` may be.
             self._threads = ThreadPoolExecutor(self._limit, thread_name_prefix=processor.Id)
@@ -131,13 +132,29 @@ class AsyncStage:
         self._watchers: list[tuple[int, asyncio.Future[None]]] = []
 
     def submit(self, context: Context, event: Event) -> None:
-        """Take one event."""
+        """Take one event; it leaves at once if nothing must be awaited, neither for it nor for those before it."""
+        at_once = self._process_at_once
+        work = None
+        if at_once is not None:
+            try:
+                result = at_once(context, event)
+            except Exception as error:  # not swallowed: it leaves in order, to the error policy
+                work = _Work(context, event, error=error, ready=True)
+            else:
+                if result is not NotImplemented:
+                    if not self._order:
+                        self._leave(context, result)
+                        return
+                    work = _Work(context, event, result=result, ready=True)
         hold(context)
-        work = _Work(context, event)
         self._entered += 1
+        work = work or _Work(context, event)
         self._order.append(work)
-        self._waiting.append(work)
-        self._start_waiting()
+        if not work.ready:
+            self._waiting.append(work)
+            self._start_waiting()
+        elif len(self._order) == 1:
+            self._let_go()
         if len(self._order) >= 2 * self._limit:
             self._pipeline.throttle(self)
 
@@ -192,6 +209,9 @@ class AsyncStage:
             return
         task.result()
         self._start_waiting()
+        self._let_go()
+
+    def _let_go(self) -> None:
         while self._order and self._order[0].ready:
             work = self._order.popleft()
             self._left += 1

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from bspump_like import ThreadedProcessor
+from bspump_like import Processor, ThreadedProcessor
+from bspump_like.common import InternalSource
 from bspump_like.inflight import is_asynchronous
 from tests.pumping import Failing, Patient, collect, events, expand, run, step, threaded, until
 
@@ -203,3 +204,50 @@ def test_a_barrier_waits_for_what_was_under_way_and_not_for_later_work():
     out = []
     app = run(("P", events([], 3, Restless), expand(through), step(uneven), collect(out)))
     assert app.pump_service.Pipelines["P"].Sources[0].committed == len(out)
+
+
+class SometimesAtOnce(Processor):
+    """Has the result of some events at once, must wait for that of others; drops some and fails for some, either way."""
+
+    def process_at_once(self, context, event):
+        return NotImplemented if event % 7 < 2 else self._result(event)
+
+    async def process(self, context, event):
+        await uneven(event)
+        return self._result(event)
+
+    def _result(self, event):
+        if event % 10 == 3:
+            raise ValueError(event)
+        return None if event % 10 == 5 else event
+
+
+class Told(Patient):
+    settles = True
+
+    async def settle(self, context, outcome, result, error):
+        self.ended.append(outcome.name)
+
+
+@pytest.mark.parametrize("concurrency", [1, 3, 100])
+@pytest.mark.parametrize("twice", [False, True])
+def test_results_that_are_there_at_once_keep_order_and_settle(concurrency, twice):
+    out, failed, told = [], [], []
+
+    def source(app, pipeline):
+        told.append(Told(app, pipeline, range(300), None, {"batch_size": 11}))
+        told[0].ended = []
+        return told[0]
+
+    config = {"concurrency": concurrency, "on_error": {"route": "Failed"}}
+    parts = [
+        lambda app, pipeline, id=id: SometimesAtOnce(app, pipeline, id, config) for id in ("One", "Two")[: 1 + twice]
+    ]
+    app = run(("P", source, *parts, collect(out)), ("Failed", InternalSource, collect(failed)))
+
+    good = [n for n in range(300) if n % 10 not in (3, 5)]
+    assert out == good
+    assert len(failed) == 30
+    assert app.ExitCode == 0
+    assert len(told[0].ended) == 300
+    assert told[0].ended.count("DROPPED") == 30

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..abc import Context, DictionaryLookup, Event, Lookup, Processor
+from ..abc.answers import MISSING
 from ..abc.processor import ConcurrencyOptions
 from ..config import nearest, option
 from ..errors import ConfigError, Problem, ProcessingError, Reject
@@ -123,19 +124,20 @@ class LookupEnricher(Processor):
         key = self._key_expression(scope)
         # The table of a DictionaryLookup is replaced as a whole, so it is asked for anew each time; its `get` is passed by.
         plain = isinstance(self._lookup, DictionaryLookup) and type(self._lookup).get is DictionaryLookup.get
-        lines = [
+        found = [f"value = lookup.{'Dictionary.get' if plain else 'get'}({key})"]
+        self._enrich = generate("enrich", self._whole(found, scope), scope, "context, event")
+        if type(self).process is LookupEnricher.process:  # a subclass that overrides it calls it by super()
+            self.__dict__["process"] = self._enrich
+
+    def _whole(self, found: list[str], scope: Scope) -> list[str]:
+        """Return the lines of the function whose first lines find the value."""
+        lines = [*found, "if value is None:", "    return without(event)", *self._put_lines(scope), "return event"]
+        return [
             "try:",
-            f"    value = lookup.{'Dictionary.get' if plain else 'get'}({key})",
-            "    if value is None:",
-            "        return without(event)",
-            *(f"    {line}" for line in self._put_lines(scope)),
-            "    return event",
+            *(f"    {line}" for line in lines),
             "except (AttributeError, TypeError, ValueError) as error:",
             "    raise explained(event, error) from error",
         ]
-        self._enrich = generate("enrich", lines, scope, "context, event")
-        if type(self).process is LookupEnricher.process:  # a subclass that overrides it calls it by super()
-            self.__dict__["process"] = self._enrich
 
     def _key_expression(self, scope: Scope) -> str:
         fields = [f"event.get({scope.bind(field)})" for field in self._keys]
@@ -170,13 +172,19 @@ class LookupEnricher(Processor):
         raise ProcessingError(f"lookup '{self._wanted}' is not there before the pipeline has started")
 
     def _explained(self, event: Any, error: Exception) -> Exception:
-        if not isinstance(event, Mapping):
-            return ProcessingError(f"expected a dict to enrich, got {type(event).__name__}")
         try:
             value = self._lookup.get(self._key_of(event))
-        except TypeError:
+        except (AttributeError, TypeError):
+            value = None
+        return self._meaning(event, error, value)
+
+    def _meaning(self, event: Any, error: Exception, value: Any) -> Exception:
+        """Return what went wrong, as a sentence: with the event, with its key, or with the value found for it."""
+        if not isinstance(event, Mapping):
+            return ProcessingError(f"expected a dict to enrich, got {type(event).__name__}")
+        if value is None:
             return ProcessingError(f"lookup '{self._name()}' takes no key {self._key_of(event)!r}", detail=str(error))
-        return self._not_a_dict(value) if not isinstance(value, Mapping) else error
+        return error if isinstance(value, Mapping) else self._not_a_dict(value)
 
     def _without(self, event: Event) -> Event:
         missing = self.options.missing
@@ -213,25 +221,49 @@ class LookupEnricher(Processor):
         )
 
 
+class AsyncLookupEnricherOptions(LookupEnricher.Options):
+    """Options of `AsyncLookupEnricher`."""
+
+    concurrency: int = option(1000, "events that may wait for the lookup at the same time; so many share a question", ge=1)
+
+
 class AsyncLookupEnricher(LookupEnricher):
     """The same for a lookup whose `get` is a coroutine, such as one that asks a server.
 
-    In, out and errors: see `LookupEnricher`. Up to `concurrency` events wait at a time; they leave in order.
+    In, out and errors: see `LookupEnricher`. What the lookup has in its cache is taken at once; the other events of a batch wait
+    together, up to `concurrency` at a time. They leave in order.
     """
 
     asynchronous = True
 
+    class Options(AsyncLookupEnricherOptions):
+        """Which lookup, which fields, how many events at a time."""
+
     def _bind(self) -> None:
         scope = Scope()
         self._put = generate("enrich", self._put_lines(scope), scope, "event, value")
+        cached = getattr(self._lookup, "get_cached", None)
+        if cached is None:
+            return
+        scope = Scope(cached=cached, MISSING=MISSING, without=self._without, explained=self._explained)
+        found = [f"value = cached({self._key_expression(scope)})", "if value is MISSING:", "    return NotImplemented"]
+        self.__dict__["process_at_once"] = generate("enrich", self._whole(found, scope), scope, "context, event")
 
     async def process(self, context: Context, event: Event) -> Event:
         """Return the event with what the lookup knows."""
-        value = await self._lookup.get(self._key_of(event))
-        if value is None:
-            return self._without(event)
+        value = None
         try:
+            value = await self._lookup.get(self._key_of(event))
+            if value is None:
+                return self._without(event)
             self._put(event, value)
         except (AttributeError, TypeError, ValueError) as error:
-            raise (error if isinstance(value, Mapping) else self._not_a_dict(value)) from None
+            raise self._meaning(event, error, value) from error
         return event
+
+    def _explained(self, event: Any, error: Exception) -> Exception:
+        try:
+            value = self._lookup.get_cached(self._key_of(event))
+        except (AttributeError, TypeError):
+            value = None
+        return self._meaning(event, error, value)
