@@ -60,7 +60,9 @@ class Problem:
 
     def __str__(self) -> str:
         """Return `file:line: where: message (hint); used at file:line`, leaving out what is unknown."""
-        text = self.message if not self.where else f"{self.where}: {self.message}"
+        # A place shown in a text of several lines stays below what is said about it.
+        message, _, shown = self.message.partition("\n")
+        text = message if not self.where else f"{self.where}: {message}"
         if self.hint:
             text = f"{text} ({self.hint})"
         if self.used:
@@ -68,7 +70,7 @@ class Problem:
         if self.file:
             place = f"{self.file}:{self.line}" if self.line else self.file
             text = f"{place}: {text}"
-        return text
+        return f"{text}\n{shown}" if shown else text
 
 
 class ConfigError(BSPumpError):

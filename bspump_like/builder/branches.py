@@ -23,6 +23,8 @@ from .origins import Origin, Origins
 from .steps import BRANCH_KEYS, STEP_KEYS, WAY_KEYS, Names, kinds_of
 
 _ROUTES = ("route", "then")
+_ANY_SINK = {"class": "NullSink"}
+"""In place of one that is missing, which is said: the rest is checked all the same, and never run."""
 
 
 class Branches:
@@ -197,6 +199,9 @@ class _Pipeline:
         if is_end and cases.giving_back:
             message = "a branch without a sink gives its events back, and nothing follows this step"
             self._branches.say(message, place, "give the branch a sink, or the pipeline")
+            for pipeline, _ in cases.giving_back:
+                pipeline["sink"] = dict(_ANY_SINK)
+            cases.giving_back.clear()
         rest = f"{self._id}-{name}-rest"
         if not is_end:
             self._continue(rest, steps, index, place)
@@ -233,6 +238,8 @@ class _Pipeline:
     ) -> tuple[Any, Origin]:
         """Return the address that `branch` or `to` means, and where it was written."""
         given = [key for key in WAY_KEYS if written.get(key) is not None]
+        if not given and any(nearest(key, WAY_KEYS).startswith("did") for key in written if key not in STEP_KEYS[kind]):
+            return "", origin  # misspelled, which is said
         if len(given) != 1:
             message = f"'{kind}' needs 'branch', a pipeline in place, or 'to', the address of another"
             self._branches.say(message + (", not both" if given else ""), origin)
@@ -262,6 +269,7 @@ class _Pipeline:
             if cases is None:
                 hint = "its events do not come back; NullSink throws them away"
                 self._branches.say(f"the branch of '{kind}' needs a sink", origin, hint)
+                made["sink"] = dict(_ANY_SINK)
             else:
                 cases.giving_back.append((made, origin))
         return str(made["id"])

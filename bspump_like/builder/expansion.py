@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Expansion:
         origins: Of the tree: a path in `${file:...}` is relative to the file in which it stands.
         variables: Name -> value.
         budget: What may still be made.
+        parameters: Of templates: what a name in a template that is not found may have meant, besides a variable.
 
     Attributes:
         problems: What could not be replaced, with its path.
@@ -42,7 +43,9 @@ class Expansion:
         secrets: The values from outside.
     """
 
-    def __init__(self, origins: Origins, variables: Mapping[str, Any], budget: Budget) -> None:
+    def __init__(
+        self, origins: Origins, variables: Mapping[str, Any], budget: Budget, parameters: Collection[str] = ()
+    ) -> None:
         """Nothing found yet."""
         self.problems: list[Problem] = []
         self.templates: dict[KeyPath, str] = {}
@@ -50,6 +53,7 @@ class Expansion:
         self._origins = origins
         self._variables = variables
         self._budget = budget
+        self._parameters = parameters
         self._values: dict[str, _Value] = {}
         self._open: list[str] = []
         document = origins.at(()).document
@@ -131,7 +135,7 @@ class Expansion:
             return self._variable(name)
         if name not in os.environ and default is not None:
             return _Value(default)
-        return self._outside(path, lambda: self._environment(name))
+        return self._outside(path, lambda: self._environment(name, path))
 
     def _variable(self, name: str) -> _Value:
         if name in self._values:
@@ -174,12 +178,13 @@ class Expansion:
             self.secrets.add(value)
         return _Value(value, outside=True, secret=secret)
 
-    def _environment(self, name: str) -> str:
+    def _environment(self, name: str, path: KeyPath) -> str:
         try:
             return os.environ[name]
         except KeyError:
             hint = f"set it, give a default as ${{{name}:default}}, or write $${{{name}}} for the text itself"
-            close = nearest(name, self._variables)
+            in_template = self._parameters if self._origins.at(path).used else ()
+            close = nearest(name, {*self._variables, *in_template})
             if close.startswith("did you mean"):
                 hint = close
             missing = f"the environment variable {name} is not set"

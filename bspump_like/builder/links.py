@@ -122,7 +122,11 @@ class Links:
             there = address.partition(".")[0]
             if self.incomplete or (there in self.declared and there not in svc.Pipelines):
                 return ()  # it is defined and could not be built, which is said
-            return [Problem(problem.message, path, hint=problem.hint) for problem in error.problems]
+            if there in svc.Pipelines:
+                hint = f"the pipeline '{there}' gets no events from others; give it an InternalSource"
+            else:
+                hint = error.problems[0].hint or "a pipeline to send to begins with an InternalSource"
+            return [Problem(error.problems[0].message, path, hint=hint)]
         return ()
 
 
@@ -132,5 +136,7 @@ def _named(value: Any, path: KeyPath) -> Iterator[tuple[Any, KeyPath]]:
         yield value, path
         return
     for index, one in enumerate(value):
-        target = getattr(one, "target", None)
-        yield (one, (*path, index)) if target is None else (target, (*path, index, "target"))
+        if isinstance(one, Mapping):
+            yield one.get("target"), (*path, index, "target")
+        else:
+            yield one, (*path, index)

@@ -131,7 +131,8 @@ def _finish(document: Document, overrides: tuple[str, ...]) -> Definition:
         branches = Branches(origins)
         branches.write_out()
         variables = origins.tree.get("variables")
-        expansion = Expansion(origins, variables if isinstance(variables, dict) else {}, budget)
+        variables = variables if isinstance(variables, dict) else {}
+        expansion = Expansion(origins, variables, budget, templates.parameters())
         expansion.check_variables()
         tree = {key: value for key, value in origins.tree.items() if key not in _NOT_PARTS}
         expanded = expansion.expand(tree)

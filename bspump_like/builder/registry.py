@@ -21,12 +21,19 @@ from typing import Any
 
 from ..config import nearest
 from ..errors import ConfigError, MissingDependency, Problem
+from .contract import INSTEAD
 
 PACKAGE = __package__.partition(".")[0]
 GROUP = f"{PACKAGE}.components"
 """The entry point group. Each name is a class: `MySink = "my_package.sinks:MySink"`; its top package is allowed then."""
 
 _CONTRACT = "bspump"
+_CLOSED = ("builder", "cli", "web")
+"""Folders of this package that a definition has no business in."""
+
+_NEEDS_TRUST = {"subprocess": "runs programs"}
+"""Folders whose components do what a definition may not do by itself -> what that is."""
+
 _NOT_SCANNED = ("abc", "builder", "cli", "expression", "web", "testing", "unittest")
 
 
@@ -130,10 +137,11 @@ class Registry:
                 is `("class",)` or `("module",)`.
         """
         if not name.isidentifier():
-            raise _problem(f"'{name}' is no name of a class", "class")
+            raise _problem(f"'{name}' is no name of a class", "class", "its module, if it needs one, goes into 'module'")
         found = getattr(self._import(module, name) if module else self._known(name), name, None)
         if found is None:
             raise self._no_such_class(name, module or "")
+        self._check_trust(found)
         base, refused = kind.classes()
         if not isinstance(found, type) or not issubclass(found, base) or issubclass(found, refused):
             raise _problem(f"{name} is {_described(found)}, and a {kind.name} is expected here", "class")
@@ -142,8 +150,28 @@ class Registry:
     def _known(self, name: str) -> ModuleType:
         for components in (own_components, announced_components):
             if name in components():
+                self._check_folder(name, components()[name])
                 return _import_module(components()[name], "class")
+        if name in INSTEAD:
+            raise _instead(name, "class")
         raise _problem(f"unknown class '{name}'", "class", _nearest_class(name))
+
+    def _check_trust(self, found: Any) -> None:
+        """Refuse a class that needs to be allowed, whatever module it was reached through."""
+        if isinstance(found, type):
+            self._check_folder(found.__name__, found.__module__)
+
+    def _check_folder(self, name: str, module: str) -> None:
+        package, _, rest = module.partition(".")
+        folder = rest.partition(".")[0]
+        if package != PACKAGE or folder not in _NEEDS_TRUST:
+            return
+        full = f"{PACKAGE}.{folder}"
+        if not self._allowed(full) and not self._allowed(f"{_CONTRACT}.{folder}"):
+            raise _problem(
+                f"{name} {_NEEDS_TRUST[folder]}, which a definition may do only where it is trusted",
+                "class", f"allow it with --allow {full}, or [pumpbuilder] allow={full} in the configuration file",
+            )  # fmt: skip
 
     def _import(self, module: str, name: str) -> ModuleType:
         if not all(module.split(".")):
@@ -164,11 +192,17 @@ class Registry:
 
     def _own(self, module: str, given: str, name: str) -> ModuleType:
         """Import a module of this package; where files are cut differently than in the contract, the folder counts."""
+        parts = module.split(".")[1:]
+        if (parts and parts[0] in _CLOSED) or any(part.startswith("_") or not part.isidentifier() for part in parts):
+            raise _problem(f"'{given}' is no module of components", "module", "leave 'module' out: 'class' alone is found")
+        self._check_folder(name, module)
         while module != PACKAGE and importlib.util.find_spec(module.rpartition(".")[0]) is None:
             module = module.rpartition(".")[0]
         while module != PACKAGE and importlib.util.find_spec(module) is None:
             module = module.rpartition(".")[0]
         if module == PACKAGE and given.partition(".")[2]:
+            if name in INSTEAD and name not in own_components():
+                raise _instead(name, "module")
             hint = f"{name} is in '{own_components()[name]}'" if name in own_components() else _nearest_module(given)
             raise _problem(f"there is no module '{given}'", "module", hint)
         return _import_module(module, "module")
@@ -183,6 +217,8 @@ class Registry:
             return _problem(
                 f"the module '{module}' has no class '{name}'", "class", f"it is in '{own_components()[name]}'"
             )
+        if name in INSTEAD and module.partition(".")[0] in (_CONTRACT, PACKAGE):
+            return _instead(name, "class")
         loaded = vars(self._import(module, name))
         there = [key for key, value in loaded.items() if isinstance(value, type) and key[:1].isupper()]
         there += [key for key in loaded.get("__all__", ()) if key[:1].isupper()]
@@ -222,6 +258,10 @@ def said_where(error: BaseException) -> str:
         return f"{type(error).__name__}: {error.msg}{place}"
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
     return f"{type(error).__name__}: {text}{place}"
+
+
+def _instead(name: str, key: str) -> ConfigError:
+    return _problem(f"{name} of BSPump is not here", key, INSTEAD[name])
 
 
 def _problem(message: str, key: str, hint: str = "") -> ConfigError:

@@ -15,6 +15,7 @@ put in as they are written: what `${...}` stands in them is looked up where the 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -72,6 +73,10 @@ class Templates:
         self._names = list(written)
         self._templates = {name: found for name, value in written.items() if (found := self._checked(name, value))}
 
+    def parameters(self) -> set[str]:
+        """Return the names of the parameters of all templates."""
+        return {name for template in self._templates.values() for name in template.parameters}
+
     def write_out(self) -> None:
         """Replace each use of a template among the pipelines by the pipelines it stands for."""
         tree = self._origins.tree
@@ -100,7 +105,7 @@ class Templates:
             self._say("a template must be an object", path, '{"parameters": ..., "pipeline": ...}')
             return None
         self._check_keys(written, _TEMPLATE_KEYS, f"the template '{name}'", self._origins.at(path))
-        parameters = written.get("parameters") or {}
+        parameters = {} if written.get("parameters") is None else written["parameters"]
         if not isinstance(parameters, dict):
             self._say("'parameters' must be an object", (*path, "parameters"), "name: default")
             parameters = {}
@@ -123,6 +128,8 @@ class Templates:
     def _bodies(self, name: str, written: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
         path: KeyPath = ("templates", name)
         given = [key for key in ("pipeline", "pipelines") if written.get(key) is not None]
+        if not given and any(key not in _TEMPLATE_KEYS for key in written):
+            return  # misspelled, which is said
         if len(given) != 1:
             either = "'pipeline', or 'pipelines' with a list" + (", not both" if given else "")
             self._say(f"the template '{name}' needs {either}", path)
@@ -146,6 +153,9 @@ class Templates:
 
     def _instances(self, use: dict[str, Any], origin: Origin) -> Iterator[dict[str, Any]]:
         self._check_keys(use, _USE_KEYS, "the use of a template", origin)
+        if "with" not in use and any(key not in _USE_KEYS for key in use):
+            self.incomplete = True
+            return  # misspelled, which is said
         name = use["template"]
         template = self._templates.get(name) if isinstance(name, str) else None
         if template is None:
@@ -171,15 +181,19 @@ class Templates:
 
     def _scope(self, template: _Template, values: dict[str, Any], place: Origin) -> _Scope | None:
         sound = True
+        misspelled = set()
         for name in values:
             if name not in template.parameters:
                 sound = False
+                misspelled |= set(difflib.get_close_matches(name, template.parameters, n=1))
                 message = f"the template '{template.name}' has no parameter '{name}'"
                 hint = nearest(name, template.parameters) or "it has none"
                 self._say_at(message, place.below(name), hint)
         for name, default in template.parameters.items():
             if default is _REQUIRED and name not in values:
                 sound = False
+                if name in misspelled:
+                    continue  # which is said
                 message = f"the template '{template.name}' needs the parameter '{name}'"
                 self._say_at(message, place, template.helps.get(name, "") or f'"with": {{"{name}": ...}}')
         return _Scope(template, values, place, self._budget) if sound else None

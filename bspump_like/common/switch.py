@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..abc import Context, Event, ProcessorOptions
 from ..abc.processor import ConcurrencyOptions
 from ..config import nearest, option
-from ..errors import ProcessingError
+from ..errors import ConfigError, Problem, ProcessingError
 from .divert import Condition, compile_condition
 from .router import RouterMixIn, RouterProcessor, RouterSink
+
+if TYPE_CHECKING:
+    from ..application import BSPumpApplication
+    from ..pipeline import Pipeline
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,37 +31,45 @@ class Case:
     target: str
 
 
-def compile_cases(written: Any) -> list[Case]:
+def compile_cases(written: Sequence[Any]) -> list[Case]:
     """Return the cases that an option declares.
 
     Raises:
-        ValueError: It declares none; names the case, and the column of a condition.
+        ConfigError: A case is none, or its condition is no expression; with the place of each mistake.
     """
-    if not isinstance(written, list | tuple):
-        raise ValueError("expected a list of cases, {when: ..., target: ...}")
-    return [_case(number, one) for number, one in enumerate(written, 1)]
+    cases: list[Case] = []
+    problems: list[Problem] = []
+    for number, one in enumerate(written):
+        try:
+            cases.append(_case(one))
+        except ConfigError as error:
+            problems += [dataclasses.replace(p, path=("cases", number, *p.path)) for p in error.problems]
+    if problems:
+        raise ConfigError(problems)
+    return cases
 
 
-def _case(number: int, written: Any) -> Case:
+def _case(written: Any) -> Case:
     if isinstance(written, Case):
         return written
     if not isinstance(written, Mapping):
-        raise ValueError(f"case {number} is no object with 'when' and 'target'")
+        raise ConfigError("a case must be an object", hint="{when: ..., target: ...}")
     for key in written:
-        if key not in ("when", "target"):
-            raise ValueError(f"case {number} has an unknown key '{key}', {nearest(str(key), ('when', 'target'))}")
-    for key in ("when", "target"):
+        if key not in _KEYS:
+            raise ConfigError([Problem(f"unknown key '{key}' in a case", (key,), hint=nearest(str(key), _KEYS))])
+    for key in _KEYS:
         if written.get(key) in (None, ""):
-            raise ValueError(f"case {number} needs '{key}'")
+            raise ConfigError(f"a case needs '{key}'", hint="{when: ..., target: ...}")
     try:
         return Case(compile_condition(written["when"]), str(written["target"]))
     except ValueError as error:
-        raise ValueError(f"case {number}: {error}") from None
+        raise ConfigError([Problem(f"the condition is wrong: {error}", ("when",))]) from None
 
 
+_KEYS = ("when", "target")
 _CASES: dict[str, Any] = {
-    "help": "the cases, in order: [{when: an expression, target: address of a source}, ...]", "parse": compile_cases,
-    "refers": "input", "example": [{"when": 'carrier == "UA"', "target": "United"}],
+    "help": "the cases, in order: [{when: an expression, target: address of a source}, ...]", "refers": "input",
+    "example": [{"when": 'carrier == "UA"', "target": "United"}],
 }  # fmt: skip
 
 
@@ -65,10 +77,11 @@ class _Switch(RouterMixIn):
     """Knows the cases, and sends events where they belong."""
 
     options: Any
+    cases: list[Case]
 
     async def on_start(self) -> None:
         """Find the targets; all pipelines are there by now."""
-        self._cases = [(case.when, self.locate(case.target)) for case in self.options.cases]
+        self._cases = [(case.when, self.locate(case.target)) for case in self.cases]
         self._default = self.locate(self.options.default) if self.options.default else None
 
     def _send(self, context: Context, event: Event) -> bool:
@@ -107,8 +120,15 @@ class SwitchProcessor(_Switch, RouterProcessor):
     class Options(ConcurrencyOptions):
         """The cases."""
 
-        cases: Any = option([], **_CASES)
+        cases: list[Any] = option([], **_CASES)
         default: str = option("", "address of the source that gets the other events; empty: they go on", refers="input")
+
+    def __init__(
+        self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None
+    ) -> None:
+        """See `Processor`."""
+        super().__init__(app, pipeline, id, config)
+        self.cases = compile_cases(self.options.cases)
 
     def process(self, context: Context, event: Event) -> Event:
         """Send the event away, or return it."""
@@ -138,8 +158,15 @@ class SwitchSink(_Switch, RouterSink):
     class Options(ProcessorOptions):
         """The cases."""
 
-        cases: Any = option([], **_CASES)
+        cases: list[Any] = option([], **_CASES)
         default: str = option("", "address of the source that gets the other events; empty: they are errors", refers="input")
+
+    def __init__(
+        self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None
+    ) -> None:
+        """See `Sink`."""
+        super().__init__(app, pipeline, id, config)
+        self.cases = compile_cases(self.options.cases)
 
     def process(self, context: Context, event: Event) -> None:
         """Send the event away."""

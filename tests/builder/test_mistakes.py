@@ -1,183 +1,303 @@
-"""Mistakes of a person who writes a definition: each is said with file, line and a remedy, all of them at once."""
+"""Mistakes in the parts of a pump: what people get wrong in one file.
+
+Side by side: what somebody wrote, and every word that is said about it.
+"""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from bspump_like.builder import PumpBuilder
-from bspump_like.errors import ConfigError
-from bspump_like.testing import fresh_application
+from .conftest import Mistakes
+from .mistake import HEAD, SINK, Mistake
+
+MISTAKES = [
+    Mistake(
+        "bad YAML, a bracket that is not closed",
+        "a: [1\nb: 2\n",
+        "pump.yaml:2: not YAML: while parsing a flow sequence did not find expected ',' or ']'",
+    ),
+    Mistake(
+        "bad YAML, a tab",
+        "a:\n	- 1\n",
+        "pump.yaml:2: not YAML: while scanning for the next token found character that cannot start any token "
+        "(indent with spaces; quote text that begins with @, ` or %)",
+    ),
+    Mistake(
+        "a key twice",
+        "pipelines:\n- id: P\n  id: Q\n",
+        "pump.yaml:3: the key 'id' stands twice here (the first would be lost: remove one)",
+    ),
+    Mistake(
+        "a YAML tag that would run something",
+        "pipelines: !!python/object/apply:os.system [id]\n",
+        "pump.yaml:1: not YAML: could not determine a constructor for the tag "
+        "'tag:yaml.org,2002:python/object/apply:os.system' (a definition is data: it has no tags of its own)",
+    ),
+    Mistake(
+        "an alias inside what it names",
+        "x-loop: &x [*x]\n",
+        "pump.yaml:1: nested deeper than 100 levels (look for an alias (*name) inside what it names)",
+    ),
+    Mistake(
+        "a key that is no text",
+        "pipelines: {1: 2}\n",
+        "pump.yaml:1: the key 1 is not text (put it in quotes)",
+    ),
+    Mistake(
+        "an empty file",
+        "",
+        "pump.yaml:1: the file is empty (it needs 'pipelines:')",
+    ),
+    Mistake(
+        "a list in place of the definition",
+        "- id: P\n",
+        "pump.yaml:1: expected an object with 'pipelines'",
+    ),
+    Mistake(
+        "a misspelled key of the definition",
+        "pipelnes: []\n",
+        "pump.yaml:1: unknown key 'pipelnes' in the definition (did you mean 'pipelines'?)",
+    ),
+    Mistake(
+        "pipelines that are no list",
+        "pipelines: {}\n",
+        "pump.yaml:1: 'pipelines' must be a list, here is an object",
+    ),
+    Mistake(
+        "nothing in it",
+        "description: nothing\n",
+        "pump.yaml:1: there is nothing in it (it needs 'pipelines', a list)",
+    ),
+    Mistake(
+        "a pipeline that is no object",
+        "pipelines:\n- text\n",
+        "pump.yaml:2: a pipeline must be an object, here is the text 'text' ({\"class\": ...})",
+    ),
+    Mistake(
+        "no sink",
+        HEAD,
+        'pump.yaml:2: a pipeline needs a sink ("sink": {"class": ...})',
+    ),
+    Mistake(
+        "no source",
+        "pipelines:\n- id: P\n" + SINK,
+        'pump.yaml:2: a pipeline needs a source ("source": {"class": ...}, or "sources" with a list)',
+    ),
+    Mistake(
+        "no id",
+        (
+            "pipelines:\n- description: P\n  source: {module: bspump_like.testing, class: ListSource, args: "
+            "{events: [1]}}\n"
+        )
+        + SINK,
+        "pump.yaml:2: a pipeline needs 'id'",
+    ),
+    Mistake(
+        "a key that a pipeline does not have",
+        HEAD + SINK + "  filter: {class: NullSink}\n",
+        "pump.yaml:5: unknown key 'filter' in a pipeline (an option belongs into 'config'; known: args, class, "
+        "config, description, id, module, processors, sink, source, sources)",
+    ),
+    Mistake(
+        "no class",
+        HEAD + "  sink: {module: bspump.common}\n",
+        "pump.yaml:4: a sink needs 'class'",
+    ),
+    Mistake(
+        "a misspelled key of a part",
+        HEAD + "  sink: {clas: NullSink, class: NullSink}\n",
+        "pump.yaml:4: unknown key 'clas' in a sink (did you mean 'class'?)",
+    ),
+    Mistake(
+        "config that is no object",
+        HEAD + "  sink: {class: NullSink, config: [1]}\n",
+        "pump.yaml:4: 'config' must be an object, here is a list",
+    ),
+    Mistake(
+        "source and sources",
+        HEAD + "  sources: {class: InternalSource}\n" + SINK,
+        "pump.yaml:3: has both 'source' and 'sources' (put all of them into 'sources')",
+    ),
+    Mistake(
+        "an id twice",
+        HEAD
+        + SINK
+        + "- id: P\n  source: {module: bspump_like.testing, class: ListSource, args: {events: [1]}}\n"
+        + SINK,
+        "pump.yaml:5: a pipeline with the id 'P' is there already, at pump.yaml:2 (give one of them another id)",
+    ),
+    Mistake(
+        "an id twice in one pipeline",
+        HEAD
+        + "  processors:\n  - {id: A, class: JSONParserProcessor}\n  - {id: A, class: JSONParserProcessor}\n"
+        + SINK,
+        "pump.yaml:6: the id 'A' is there already in this pipeline (ids are unique in a pipeline)",
+    ),
+    Mistake(
+        "a flag that is none",
+        "lookups:\n- {id: L, class: FileLookup, lazy: 5}\n",
+        "pump.yaml:2: 'lazy' must be true or false, here is the number 5",
+    ),
+    Mistake(
+        "a misspelled class",
+        HEAD + "  sink:\n    class: NulSink\n",
+        "pump.yaml:5: unknown class 'NulSink' (did you mean 'NullSink'?)",
+    ),
+    Mistake(
+        "a class with a dot",
+        HEAD + "  sink:\n    class: os.system\n",
+        "pump.yaml:5: 'os.system' is no name of a class (its module, if it needs one, goes into 'module')",
+    ),
+    Mistake(
+        "a class in another module",
+        HEAD + "  sink:\n    module: bspump.trigger\n    class: NullSink\n",
+        "pump.yaml:6: the module 'bspump.trigger' has no class 'NullSink' (it is in 'bspump_like.common')",
+    ),
+    Mistake(
+        "a module that is not there",
+        HEAD + "  sink:\n    module: bspump.comon\n    class: NullSink\n",
+        "pump.yaml:5: there is no module 'bspump.comon' (NullSink is in 'bspump_like.common')",
+    ),
+    Mistake(
+        "a processor in place of the sink",
+        HEAD + "  sink:\n    class: JSONParserProcessor\n",
+        "pump.yaml:5: JSONParserProcessor is a processor, and a sink is expected here",
+    ),
+    Mistake(
+        "a module that is not allowed",
+        HEAD + "  processors:\n  - module: mine\n    class: X\n" + SINK,
+        "pump.yaml:5: the module 'mine' is not allowed: a definition loads only known components (allow it "
+        "with --allow mine, or [pumpbuilder] allow=mine in the configuration file)",
+    ),
+    Mistake(
+        "a processor behind a sink",
+        HEAD + "  processors:\n  - {class: NullSink}\n" + SINK,
+        "pump.yaml:5: nothing may follow a sink, and NullSink is one (put it last, or into a pipeline of its "
+        "own behind a TeeProcessor)",
+    ),
+    Mistake(
+        "no sink at the end",
+        HEAD + "  processors:\n  - {class: JSONParserProcessor}\n",
+        'pump.yaml:2: the pipeline has no sink at its end (add "sink"; NullSink throws events away)',
+    ),
+    Mistake(
+        "a trigger on a source that runs by itself",
+        (
+            "pipelines:\n- id: P\n  source: {module: bspump_like.testing, class: ListSource, trigger: {class: "
+            "PeriodicTrigger, args: {interval: 1}}, args: {events: [1]}}\n"
+        )
+        + SINK,
+        "pump.yaml:3: ListSource runs by itself, a trigger cannot start it (remove 'trigger')",
+    ),
+    Mistake(
+        "an argument that a trigger does not have",
+        (
+            "pipelines:\n- id: P\n  source: \n    class: FileLineSource\n    config: {path: x}\n    trigger:\n "
+            "     class: PeriodicTrigger\n      args: {intervall: 5}\n"
+        )
+        + SINK,
+        "pump.yaml:8: unknown argument 'intervall' (did you mean 'interval'?)",
+    ),
+    Mistake(
+        "an option that a part does not have",
+        HEAD + "  sink:\n    class: NullSink\n    config:\n      pth: x\n",
+        "pump.yaml:7: pipeline P, NullSink: unknown option 'pth' (known: on_error)",
+    ),
+    Mistake(
+        "a misspelled option",
+        HEAD + "  sink:\n    class: FileLineSink\n    config:\n      pth: x\n",
+        "pump.yaml:7: pipeline P, FileLineSink: unknown option 'pth' (did you mean 'path'?)",
+    ),
+    Mistake(
+        "an argument that a part does not have",
+        HEAD + "  sink:\n    class: NullSink\n    args:\n      pth: x\n",
+        "pump.yaml:7: NullSink takes no argument 'pth' (it takes no args; options belong into 'config')",
+    ),
+    Mistake(
+        "a missing argument",
+        "pipelines:\n- id: P\n  source: {module: bspump_like.testing, class: ListSource}\n" + SINK,
+        'pump.yaml:3: ListSource needs the argument \'events\' ("args": {"events": ...})',
+    ),
+    Mistake(
+        "an argument that the constructor cannot take",
+        "pipelines:\n- id: P\n  source: {module: bspump_like.testing, class: ListSource, args: {events: 7}}\n" + SINK,
+        "pump.yaml:3: cannot be constructed: TypeError: 'int' object is not iterable at parts.py:38",
+    ),
+    Mistake(
+        "a number that is none",
+        HEAD + SINK + "  processors:\n  - class: JSONParserProcessor\n    config: {concurrency: many}\n",
+        "pump.yaml:7: pipeline P, JSONParserProcessor: option 'concurrency' has 'many': expected a whole "
+        "number (events in work at the same time when process() is async or threaded)",
+    ),
+    Mistake(
+        "a number out of bounds",
+        HEAD + "  config:\n    max_in_flight: 0\n" + SINK,
+        "pump.yaml:5: pipeline P: option 'max_in_flight' has 0: expected a number >= 1 (events handed over but "
+        "not yet durable, before the sources wait)",
+    ),
+    Mistake(
+        "a duration with an unknown unit",
+        HEAD + "  config:\n    commit_interval: 5 parsecs\n" + SINK,
+        "pump.yaml:5: pipeline P: option 'commit_interval' has '5 parsecs': unknown unit 'parsecs' (least time "
+        "between the beginnings of two barriers, in seconds)",
+    ),
+    Mistake(
+        "a misspelled error policy",
+        HEAD + "  sink:\n    class: NullSink\n    config:\n      on_error: dead_leter\n",
+        "pump.yaml:7: on_error has 'dead_leter' (did you mean 'dead_letter'?)",
+    ),
+    Mistake(
+        "an error scope over a processor that is not there",
+        HEAD + "  config:\n    error_scopes: [{from: Parse, on_error: drop}]\n" + SINK,
+        "pump.yaml:4: pipeline P: an error scope names the processor 'Parse' (known: NullSink)",
+    ),
+    Mistake(
+        "an error route to nowhere",
+        HEAD + "  config: {on_error: {route: Elsewhere}}\n" + SINK,
+        "pump.yaml:4: there is no source to send to at 'Elsewhere' (a pipeline to send to begins with an InternalSource)",
+    ),
+    Mistake(
+        "a lookup that is not there",
+        HEAD + "  processors:\n  - class: LookupEnricher\n    args: {lookup: Carriers}\n" + SINK,
+        "pump.yaml:6: there is no lookup 'Carriers' (there is none; define it under 'lookups')",
+    ),
+    Mistake(
+        "an InternalSink to nowhere",
+        HEAD + "  sink:\n    class: InternalSink\n    config:\n      target: Q\n",
+        "pump.yaml:7: there is no source to send to at 'Q' (a pipeline to send to begins with an InternalSource)",
+    ),
+    Mistake(
+        "BSPump: class that is not here",
+        HEAD + "  sink:\n    module: bspump.slack\n    class: SlackTextSink\n",
+        "pump.yaml:5: SlackTextSink of BSPump is not here (a Slack webhook takes HTTP: a sink of your own "
+        "posts to it, see docs/how-to/own-processor.md)",
+    ),
+    Mistake(
+        "BSPump: class that is not here, of a module that is",
+        HEAD + "  sink:\n    module: bspump.common\n    class: GoogleDriveBlockSink\n",
+        "pump.yaml:6: GoogleDriveBlockSink of BSPump is not here (write with FileBlockSink, and let a tool such as rclone "
+        "copy the files)",
+    ),
+    Mistake(
+        "BSPump: class without its module",
+        HEAD + "  processors:\n  - class: WindowsSuppressFilter\n" + SINK,
+        "pump.yaml:5: WindowsSuppressFilter of BSPump is not here (use FilterProcessor)",
+    ),
+    Mistake(
+        "trust: a part that runs programs",
+        HEAD + "  processors:\n  - class: CommandProcessor\n    config: {command: id}\n" + SINK,
+        "pump.yaml:5: CommandProcessor runs programs, which a definition may do only where it is trusted "
+        "(allow it with --allow bspump_like.subprocess, or [pumpbuilder] allow=bspump_like.subprocess in the "
+        "configuration file)",
+    ),
+    Mistake(
+        "trust: a module of the package that holds no parts",
+        HEAD + "  sink:\n    module: bspump.cli.__main__\n    class: NullSink\n",
+        "pump.yaml:5: 'bspump.cli.__main__' is no module of components (leave 'module' out: 'class' alone is found)",
+    ),
+]
 
 
-def found(tmp_path: Path, text: str, **arguments: object) -> list[str]:
-    """Return the problems of a definition, as they are printed, without the directory."""
-    path = tmp_path / "pump.yaml"
-    path.write_text(text)
-    with fresh_application() as app:
-        try:
-            PumpBuilder(str(path), **arguments).construct_pump(app, app.pump_service)  # type: ignore[arg-type]
-        except ConfigError as error:
-            return [str(problem).removeprefix(f"{tmp_path}/") for problem in error.problems]
-    return []
-
-
-HEAD = """pipelines:
-- id: P
-  source: {module: bspump_like.testing, class: ListSource, args: {events: [1]}}
-"""
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("pipelnes: []\n", "pump.yaml:1: unknown key 'pipelnes' in the definition (did you mean 'pipelines'?)"),
-        ("pipelines: {}\n", "pump.yaml:1: 'pipelines' must be a list, here is an object"),
-        ("pipelines:\n- text\n", "pump.yaml:2: a pipeline must be an object, here is the text 'text'"),
-        (HEAD, "pump.yaml:2: a pipeline needs a sink"),
-        ("pipelines:\n- id: P\n  sink: {class: NullSink}\n", "pump.yaml:2: a pipeline needs a source"),
-        (HEAD.replace("id: P", "description: P") + "  sink: {class: NullSink}\n", "pump.yaml:2: a pipeline needs 'id'"),
-        (HEAD + "  sink: {class: NullSink}\n  filter: {class: NullSink}\n",
-         "pump.yaml:5: unknown key 'filter' in a pipeline (an option belongs into"),
-        (HEAD + "  sink: {module: bspump.common}\n", "pump.yaml:4: a sink needs 'class'"),
-        (HEAD + "  sink: {clas: NullSink, class: NullSink}\n", "unknown key 'clas' in a sink (did you mean 'class'?)"),
-        (HEAD + "  sink:\n    class: NulSink\n", "pump.yaml:5: unknown class 'NulSink' (did you mean 'NullSink'?)"),
-        (HEAD + "  sink:\n    class: NullSink\n    config:\n      pth: x\n",
-         "pump.yaml:7: pipeline P, NullSink: unknown option 'pth'"),
-        (HEAD + "  sink:\n    class: NullSink\n    args:\n      pth: x\n",
-         "pump.yaml:7: NullSink takes no argument 'pth' (it takes no args; options belong into 'config')"),
-        (HEAD + "  sink:\n    class: JSONParserProcessor\n",
-         "pump.yaml:5: JSONParserProcessor is a processor, and a sink is expected here"),
-        (HEAD + "  processors:\n  - {class: NullSink}\n  sink: {class: NullSink}\n",
-         "pump.yaml:5: nothing may follow a sink, and NullSink is one"),
-        (HEAD + "  processors:\n  - {class: JSONParserProcessor}\n", "pump.yaml:2: the pipeline has no sink at its end"),
-        (HEAD + "  sink: {class: NullSink}\n  processors:\n  - class: JSONParserProcessor\n    config: {concurrency: many}\n",
-         "option 'concurrency' has 'many': expected a whole number"),
-        (HEAD + "  processors:\n  - module: mine\n    class: X\n  sink: {class: NullSink}\n",
-         "pump.yaml:5: the module 'mine' is not allowed: a definition loads only known components (allow it with --allow mine"),
-        (HEAD + "  sink:\n    class: NullSink\n    config:\n      on_error: dead_leter\n",
-         "pump.yaml:7: on_error has 'dead_leter' (did you mean 'dead_letter'?)"),
-        (HEAD + "  config: {on_error: {route: Elsewhere}}\n  sink: {class: NullSink}\n",
-         "pump.yaml:4: there is no source to send to at 'Elsewhere'"),
-        (HEAD + "  config:\n    max_in_flight: 0\n  sink: {class: NullSink}\n",
-         "pump.yaml:5: pipeline P: option 'max_in_flight' has 0: expected a number >= 1"),
-        ("pipelines:\n- id: P\n  source:\n    module: bspump_like.testing\n    class: ListSource\n  sink: {class: NullSink}\n",
-         "pump.yaml:3: ListSource needs the argument 'events' (\"args\": {\"events\": ...})"),
-        (HEAD.replace("class: ListSource,", "class: ListSource, trigger: {class: PeriodicTrigger, args: {interval: 1}},")
-         + "  sink: {class: NullSink}\n", "pump.yaml:3: ListSource runs by itself, a trigger cannot start it"),
-        (HEAD + "  sink: {class: NullSink}\n" + HEAD.removeprefix("pipelines:\n") + "  sink: {class: NullSink}\n",
-         "pump.yaml:5: a pipeline with the id 'P' is there already"),
-        ("lookups:\n- {id: L, class: FileLookup, lazy: 5}\n", "pump.yaml:2: 'lazy' must be true or false, here is the number 5"),
-    ],
-)  # fmt: skip
-def test_a_mistake_is_said_with_file_line_and_remedy(tmp_path: Path, text: str, expected: str) -> None:
-    said = found(tmp_path, text)
-
-    assert len(said) == 1, said
-    assert expected in said[0]
-
-
-def test_all_mistakes_are_said_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
-    said = found(tmp_path, """pipelines:
-- id: P
-  source:
-    class: IteratorSorce
-  processors:
-  - class: JSONParserProcessor
-    config:
-      concurrency: 0
-      foo: 1
-  - class: FilterProcesor
-  sink:
-    class: NullSink
-    config: {bar: 2}
-- id: Q
-  source: {module: nowhere, class: X}
-  sink: {class: NullSink}
-""")  # fmt: skip
-
-    assert [one.split(": ")[0] for one in said] == [f"pump.yaml:{line}" for line in (4, 8, 9, 10, 13, 15)], said
-
-
-REFERENCE = """connections:
-- {id: Database, module: their_parts, class: TheirConnection}
-pipelines:
-- id: P
-  source: {module: bspump_like.testing, class: ListSource, args: {events: [1]}}
-  processors:
-  - module: their_parts
-    class: Asks
-    args:
-      connection: Database
-  sink: {class: NullSink}
-"""
-
-
-@pytest.fixture
-def their_parts(tmp_path: Path) -> Iterator[None]:
-    (tmp_path / "their_parts.py").write_text("""
-from bspump_like import Connection, Processor
-class TheirConnection(Connection):
-    ConfigDefaults = {"host": "x"}
-class Asks(Processor):
-    def __init__(self, app, pipeline, connection, id=None, config=None):
-        super().__init__(app, pipeline, id, config)
-        self.Connection = app.pump_service.locate_connection(connection)
-
-    def process(self, context, event):
-        return event
-""")
-    path = list(sys.path)
-    yield
-    sys.path[:] = path
-    sys.modules.pop("their_parts", None)
-
-
-@pytest.mark.usefixtures("their_parts")
-def test_a_reference_to_a_connection_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
-    assert found(tmp_path, REFERENCE, allow=["their_parts"]) == []
-    assert found(tmp_path, REFERENCE.replace("connection: Database", "connection: Databse"), allow=["their_parts"]) == [
-        "pump.yaml:10: there is no connection 'Databse' (did you mean 'Database'?)"
-    ]
-
-
-@pytest.mark.usefixtures("their_parts")
-def test_what_refers_to_a_broken_connection_is_not_said_too(tmp_path: Path) -> None:
-    (said,) = found(tmp_path, REFERENCE.replace("TheirConnection", "TheirConection"), allow=["their_parts"])
-
-    assert (
-        said == "pump.yaml:2: the module 'their_parts' has no class 'TheirConection' (did you mean 'TheirConnection'?)"
-    )
-
-
-def test_what_a_constructor_raises_is_said_with_its_place(tmp_path: Path) -> None:
-    (said,) = found(tmp_path, HEAD.replace("[1]", "7") + "  sink: {class: NullSink}\n")
-
-    assert said.startswith("pump.yaml:3: cannot be constructed: TypeError: 'int' object is not iterable at parts.py:")
-
-
-def test_an_option_from_the_configuration_file_names_its_section(tmp_path: Path) -> None:
-    path = tmp_path / "pump.yaml"
-    path.write_text(HEAD + "  processors:\n  - class: JSONParserProcessor\n  sink: {class: NullSink}\n")
-    section = {"pipeline:P:JSONParserProcessor": {"concurrency": "many"}}
-    with fresh_application(section) as app, pytest.raises(ConfigError) as caught:
-        PumpBuilder(str(path)).construct_pump(app, app.pump_service)
-
-    assert "[pipeline:P:JSONParserProcessor] of the configuration file" in str(caught.value)
-
-
-def test_in_a_dict_a_problem_says_the_path() -> None:
-    tree = {"pipelines": [{"id": "P", "sourc": {}, "sink": {"class": "NullSink"}}]}
-    with fresh_application() as app, pytest.raises(ConfigError) as caught:
-        PumpBuilder(tree).construct_pump(app, app.pump_service)
-
-    assert "<definition>: pipelines.0.sourc: unknown key 'sourc' in a pipeline" in str(caught.value)
-
-
-def test_workers_must_not_share_a_source_that_cannot(tmp_path: Path) -> None:
-    (said,) = found(tmp_path, HEAD + "  sink: {class: NullSink}\n", worker=(0, 2))
-
-    assert said.startswith("pump.yaml:2: ListSource cannot share its input, so each of 2 workers would read all of it")
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.title)
+def test_a_mistake_is_said_with_file_line_and_remedy(mistakes: Mistakes, mistake: Mistake) -> None:
+    assert mistakes(mistake.text, mistake.files) == list(mistake.said)
