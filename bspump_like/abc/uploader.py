@@ -50,6 +50,11 @@ class Uploader(Generic[Batch]):
         self._throttled = False
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def waiting(self) -> int:
+        """Return how many batches are queued or on their way."""
+        return len(self._queue)
+
     def put(self, batch: Batch) -> None:
         """Queue a batch."""
         self._queue.append(batch)

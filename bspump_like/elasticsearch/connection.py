@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -17,6 +17,8 @@ from ..errors import BSPumpError, ConfigError, ConnectionLost, MissingDependency
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
+    from .bulk import ElasticSearchBulk
+    from .outbox import Outbox
 
 
 def _urls(value: Any) -> list[str]:
@@ -53,7 +55,10 @@ class ElasticSearchConnectionOptions(ConnectionOptions, TLSOptions):
     precise_error_handling: bool = option(False, "kept for old configuration files; items are always told apart")
     log_failed_documents: bool = option(False, "log the refused documents too; they may hold what nobody should read")
     bulk_lifespan: int = option(30, "kept for old configuration files; barriers send what waits", ge=0)
-    max_bulk_age: int = option(2, "kept for old configuration files; barriers send what waits", ge=0)
+    max_bulk_age: Seconds = option(
+        2.0, "seconds after which documents given to `consume` are sent, though the bulk is not full; sinks send with barriers",
+        ge=0,
+    )  # fmt: skip
 
 
 class Refused(BSPumpError):
@@ -88,6 +93,9 @@ class ElasticSearchConnection(Connection):
 
     The client is the transport layer of the `elasticsearch` package, without its check of what is at the other end: the same
     code serves Elasticsearch 7, 8, 9 and OpenSearch.
+
+    Code of one's own may hand documents over without an ElasticSearchSink: `consume` takes them, `await drained()` waits until
+    they are stored. Publishes `ElasticSearchConnection.pause!` and `unpause!` when too many bulks wait, and when they are fewer.
     """
 
     class Options(ElasticSearchConnectionOptions):
@@ -107,6 +115,10 @@ class ElasticSearchConnection(Connection):
         # The transport logs each failed try with a traceback; sources and sinks say the same in one sentence.
         logging.getLogger("elastic_transport").setLevel(logging.CRITICAL)
         self._transport: Any = None
+        self._session: Any = None
+        self._outbox: Outbox | None = None
+        self._queues: list[Callable[[], int]] = []
+        self._gauge: Any = None
 
     @property
     def loaders(self) -> int:
@@ -117,12 +129,91 @@ class ElasticSearchConnection(Connection):
         """Return the URL of the first node."""
         return f"{self.options.url[0]}/"
 
+    def get_session(self) -> Any:
+        """Return an `aiohttp.ClientSession` with the credentials of this connection, for requests of one's own.
+
+        It is closed with the connection.
+        """
+        if self._session is None:
+            import aiohttp
+
+            options = self.options
+            if any(url.startswith("https") for url in options.url):
+                options.tls = True
+            self._session = aiohttp.ClientSession(
+                headers=self._authorization(),
+                timeout=aiohttp.ClientTimeout(total=options.timeout),
+                connector=aiohttp.TCPConnector(ssl=ssl_context(options) or True),
+            )
+        return self._session
+
+    # Documents without a sink
+
+    def consume(
+        self, index: str, data_feeder_generator: Iterable[bytes], bulk_class: type[ElasticSearchBulk] | None = None
+    ) -> None:
+        """Take one document for an index; it is sent when its bulk is full or old.
+
+        Args:
+            index: The index.
+            data_feeder_generator: Yields the lines of the document, as `data_feeder_create_or_index(event, id)` does.
+            bulk_class: Your own bulk, with other callbacks.
+        """
+        from .bulk import ElasticSearchBulk
+
+        self._out().consume(check_index_name(index), data_feeder_generator, bulk_class or ElasticSearchBulk)
+
+    def flush(self, forced: bool = False) -> None:
+        """Send bulks that are older than `max_bulk_age`; all of them when `forced`."""
+        if self._outbox is not None:
+            self._outbox.flush(forced)
+
+    def enqueue(self, bulk: ElasticSearchBulk) -> None:
+        """Send a bulk of one's own."""
+        self._out().enqueue(bulk)
+
+    async def drained(self) -> None:
+        """Wait until everything given to `consume` and `enqueue` before this call is stored, or refused for good."""
+        if self._outbox is not None:
+            await self._outbox.drained()
+
+    def _out(self) -> Outbox:
+        if self._outbox is None:
+            from .outbox import Outbox
+
+            outbox = self._outbox = Outbox(self)
+            self.watch(lambda: outbox.waiting)
+            self.App.PubSub.subscribe("Application.tick!", self._on_tick)
+        return self._outbox
+
+    def _on_tick(self, _message_type: str) -> None:
+        self.flush()
+
+    def watch(self, waiting: Callable[[], int]) -> None:
+        """Add a queue, by what tells how many bulks wait in it, to the metric `elasticsearch.outputqueue`."""
+        metrics: Any = self.App.get_service("asab.MetricsService")
+        if metrics is not None and not self._queues:
+            tags = {"connection": self.Id}
+            self._gauge = metrics.create_gauge("elasticsearch.outputqueue", tags=tags, init_values={"size": 0})
+            self.App.PubSub.subscribe("Metrics.flush!", self._on_metrics)
+        self._queues.append(waiting)
+
+    def _on_metrics(self, _message_type: str) -> None:
+        self._gauge.set("size", sum(waiting() for waiting in self._queues))
+
+    # The client
+
     async def on_start(self) -> None:
         """Make the client; it connects with the first request."""
         self._client()
 
     async def on_stop(self) -> None:
-        """Close the client."""
+        """Send what was given to `consume`, as long as a stop may take, and close the client."""
+        if self._outbox is not None:
+            await self._outbox.stop(self.App.pump_service.settings.options.stop_timeout)
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
         if self._transport is not None:
             await self._transport.close()
             self._transport = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
@@ -33,6 +33,9 @@ class ElasticSearchLookup(CachedLookup):
 
     Keys that are asked for at the same time go into one request; missing ones are remembered too. While the cluster does not
     answer, it is asked again. Reading it as a mapping (`lookup[key]`) answers from the cache only. For `AsyncLookupEnricher`.
+
+    Metrics, each with `hit` and `miss`: `es.lookup.cache`, answers that were in the cache; `es.lookup.success`, keys that the
+    cluster was asked for and has.
     """
 
     class Options(ElasticSearchLookupOptions):
@@ -54,6 +57,25 @@ class ElasticSearchLookup(CachedLookup):
         """
         super().__init__(app, id, config, cache, lazy)
         self._connection: ElasticSearchConnection = app.pump_service.locate_connection(connection)
+        self._asked = {"hit": 0, "miss": 0}
+        self._metrics: list[tuple[Any, dict[str, int], Callable[[], dict[str, int]]]] = []
+        metrics: Any = app.get_service("asab.MetricsService")
+        if metrics is not None:
+            for name, counts in (("cache", self._cache_counts), ("success", self._asked.copy)):
+                counter = metrics.create_counter(
+                    f"es.lookup.{name}", tags={"lookup": self.Id}, init_values={"hit": 0, "miss": 0}
+                )
+                self._metrics.append((counter, {"hit": 0, "miss": 0}, counts))
+            app.PubSub.subscribe("Metrics.flush!", self._on_metrics)
+
+    def _cache_counts(self) -> dict[str, int]:
+        return {"hit": self.hits, "miss": self.misses}
+
+    def _on_metrics(self, _message_type: str) -> None:
+        for counter, told, counts in self._metrics:
+            for name, value in counts().items():
+                counter.add(name, value - told[name])
+                told[name] = value
 
     @classmethod
     def construct(cls, app: BSPumpApplication, definition: Mapping[str, Any]) -> Self:
@@ -74,9 +96,13 @@ class ElasticSearchLookup(CachedLookup):
             ProcessingError: It refuses the search.
         """
         try:
-            return await self._find(keys)
+            found = await self._find(keys)
         except Refused as error:
             raise self._meaning(error) from error
+        hits = sum(document is not None for document in found.values())
+        self._asked["hit"] += hits
+        self._asked["miss"] += len(keys) - hits
+        return found
 
     async def find_all(self) -> Mapping[Any, Any]:
         """Return all documents of the index.
