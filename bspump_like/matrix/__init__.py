@@ -12,6 +12,7 @@ from .geo import GeoMatrix
 from .matrix import Matrix
 from .named import NamedMatrix
 from .session import SessionMatrix
+from .updater import MatrixUpdater
 from .window import TimeWindowMatrix
 
-__all__ = ["ClosedRows", "GeoMatrix", "Matrix", "NamedMatrix", "SessionMatrix", "TimeWindowMatrix"]
+__all__ = ["ClosedRows", "GeoMatrix", "Matrix", "MatrixUpdater", "NamedMatrix", "SessionMatrix", "TimeWindowMatrix"]

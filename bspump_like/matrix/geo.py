@@ -172,13 +172,18 @@ class GeoMatrix(Matrix):
         Raises:
             ProcessingError: A field is not there or values do not fit.
         """
+        cells, inside = self.cells_of(lats, lons)
+        scatter(self.Array, cells, chosen(values, inside), how, seen)
+        return inside
+
+    def cells_of(self, lats: Any, lons: Any) -> tuple[tuple[Array, Array], Array]:
+        """Return rows and columns of those of many places that are on the map, and which these are."""
         north, south, west, east = self.Bbox.values()
         lat, lon = np.asarray(lats, dtype=float), np.asarray(lons, dtype=float)
         inside: Array = (lat > south) & (lat < north) & (lon > west) & (lon < east)
         rows = ((north - lat[inside]) / (north - south) * (self.MapHeight - 1)).astype(np.intp)
         columns = ((lon[inside] - west) / (east - west) * (self.MapWidth - 1)).astype(np.intp)
-        scatter(self.Array, (rows, columns), chosen(values, inside), how, seen)
-        return inside
+        return (rows, columns), inside
 
     def rest_get(self) -> dict[str, Any]:
         """Return what the web API shows of this matrix, with its place on Earth."""

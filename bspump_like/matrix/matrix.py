@@ -193,6 +193,7 @@ class Matrix(Configurable, SharedState):
 
     def close_rows(self, row_names: Iterable[Any], clear: bool = True) -> int:
         """Close several rows; unknown and closed ones are passed over. Return how many were closed."""
+        self.settle()
         closed = [row for row in self._indexes_to_close(row_names) if row not in self.ClosedRows]
         if not closed:
             return 0
@@ -216,6 +217,7 @@ class Matrix(Configurable, SharedState):
         Returns:
             The indexes that were removed and those that were kept, in order: the row at `saved[i]` is row `i` now.
         """
+        self.settle()
         rows = len(self.Array)
         closed = set(self.ClosedRows)
         if not closed:
@@ -245,6 +247,7 @@ class Matrix(Configurable, SharedState):
         """
         if mode not in ("partial", "full"):
             raise ValueError(f"rows cannot be rebuilt by {mode!r}; use 'partial' or 'full'")
+        self.settle()
         if mode == "full":
             self.zeros()
         else:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..config import Seconds, option
-from ..errors import ConfigError, Problem
+from ..errors import ConfigError, Problem, ProcessingError
 from .matrix import Array, MatrixOptions
 from .named import NamedMatrix
 from .scatter import chosen, scatter
@@ -117,6 +117,8 @@ class TimeWindowMatrix(NamedMatrix):
         """By row: how many columns must still pass until the row was there for the whole window."""
         self._given_start = start_time
         self._placed = False
+        self.moves = 0
+        """How often the window has moved."""
         self._head = self._offset = 0  # number of the column that begins at Start; where our first column stands
         self._ticking: asyncio.Task[None] | None = None
         super().__init__(app, dtype, id, config)
@@ -213,6 +215,7 @@ class TimeWindowMatrix(NamedMatrix):
 
     def flush(self) -> tuple[set[int], list[int]]:
         """Remove the closed rows; see `Matrix.flush`."""
+        self.settle()
         self._kept_warming = self.WarmingUpCount
         return super().flush()
 
@@ -242,6 +245,7 @@ class TimeWindowMatrix(NamedMatrix):
 
     def _place(self, timestamp: float) -> None:
         self._placed = True
+        self.moves += 1
         self._head = self._head_of(timestamp)
 
     def _head_of(self, timestamp: float) -> int:
@@ -252,6 +256,8 @@ class TimeWindowMatrix(NamedMatrix):
 
     def _advance_to(self, head: int) -> int:
         count = max(0, -(-(head - self._head) // self._step) * self._step)
+        if count:
+            self.settle()
         if type(self).add_column is not TimeWindowMatrix.add_column:
             for _ in range(0, count, self._step):  # somebody looks at each column before it leaves
                 self.add_column()
@@ -275,6 +281,7 @@ class TimeWindowMatrix(NamedMatrix):
 
     def add_column(self) -> None:
         """Move the window on by one column, a tumbling one by all of them. Override it to look at what leaves."""
+        self.settle()
         self._move(self._step)
 
     def _shift(self, count: int) -> None:
@@ -294,6 +301,7 @@ class TimeWindowMatrix(NamedMatrix):
                 self._offset = 0
             self._view(rows)
         self._head += count
+        self.moves += 1
         np.maximum(self.WarmingUpCount - count, 0, out=self.WarmingUpCount)
 
     @property
@@ -365,11 +373,14 @@ class TimeWindowMatrix(NamedMatrix):
         Raises:
             ProcessingError: A field is not there or values do not fit.
         """
+        self.settle()
         times = np.asarray(timestamps, dtype=float)
         given = names.tolist() if isinstance(names, np.ndarray) else list(names)
         taken = np.ones(len(times), dtype=bool)
         if not len(times):
             return taken
+        if not np.isfinite(times).all():
+            raise ProcessingError("a timestamp is no number", detail=f"event {int(np.argmin(np.isfinite(times)))} of the batch")
         if not self._placed:
             self._place(times[0])
         heads = self._judge(times, taken)
@@ -378,10 +389,32 @@ class TimeWindowMatrix(NamedMatrix):
             self._advance_to(int(heads[first]))
             which = np.arange(first, last)[taken[first:last]]
             if len(which):
-                rows = self.add_rows([given[one] for one in which] if len(which) < last - first else given[first:last])
-                columns = np.floor(times[which] / self.Resolution).astype(np.intp) - (self._head - self.Columns)
-                scatter(self.Array, (rows, columns), chosen(values, which), how, seen)
+                some = [given[one] for one in which] if len(which) < last - first else given[first:last]
+                cells = self.cells_of(some, times[which])
+                scatter(self.Array, cells, chosen(values, which), how, seen)
         return taken
+
+    def cells_of(self, names: Any, timestamps: Any) -> tuple[Array, Array]:
+        """Return rows and columns of events that are in the window; rows that are missing are opened."""
+        times = np.asarray(timestamps, dtype=float)
+        self.newest = max(float(times.max()), -math.inf if self.newest is None else self.newest)
+        columns = np.floor(times / self.Resolution).astype(np.intp) - (self._head - self.Columns)
+        return self.add_rows(names), columns
+
+    def accept(self, timestamp: float) -> bool:
+        """Move the window on as one event at this time has to; return whether it is taken, not late and not early."""
+        self.settle()
+        if not self._placed:
+            self._place(timestamp)
+        taken = np.ones(1, dtype=bool)
+        self._advance_to(int(self._judge(np.array([timestamp], dtype=float), taken)[0]))
+        return bool(taken[0])
+
+    def quiet_times(self) -> tuple[float, float]:
+        """Return two times between which, exclusively, events are taken and the window stays as long as `moves` stays."""
+        until = (self._head - self._margin) * self.Resolution
+        lateness = self.options.lateness
+        return max(self.End, -math.inf if lateness is None else until - lateness), until
 
     def _judge(self, times: Array, taken: Array) -> Array:
         """Set `taken` to False for late and early events; return by event where the window must stand (number of its head)."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bspump_like import ConfigError
+from bspump_like import ConfigError, ProcessingError
 from bspump_like.matrix import TimeWindowMatrix
 
 
@@ -186,4 +186,11 @@ def test_window_that_cannot_be_is_refused(app, arguments, reason):
 def test_no_events_change_nothing(app):
     matrix = make(app)
     assert matrix.update_events([], [], np.array([])).tolist() == []
+    assert matrix.Start == 1020
+
+
+def test_batch_with_a_time_that_is_none_is_refused(app):
+    matrix = make(app)
+    with pytest.raises(ProcessingError, match="event 1 of the batch"):
+        matrix.update_events(["a", "a"], [1000, float("nan")], 1)
     assert matrix.Start == 1020
