@@ -70,7 +70,14 @@ class Problem:
         if self.file:
             place = f"{self.file}:{self.line}" if self.line else self.file
             text = f"{place}: {text}"
-        return f"{text}\n{shown}" if shown else text
+        return _printable(f"{text}\n{shown}" if shown else text)
+
+
+def _printable(text: str) -> str:
+    """Return text in which nothing commands a terminal: names in a definition may hold any character."""
+    if text.replace("\n", " ").isprintable():
+        return text
+    return "".join(one if one == "\n" or one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 class ConfigError(BSPumpError):

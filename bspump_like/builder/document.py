@@ -17,6 +17,9 @@ from .positions import KeyPath, Lines, json_lines, yaml_lines
 IN_CODE = "<definition>"
 """The name of a definition that was given as a dict."""
 
+_SAFE_DEPTH = 1000
+"""So many levels of YAML can be parsed without a look at them before."""
+
 SUFFIXES = (".json", ".yaml", ".yml")
 
 
@@ -208,8 +211,9 @@ def _parse_yaml(text: str, file: str) -> Any:
 def _compose(text: str, file: str) -> tuple[Any, Any]:
     import yaml
 
-    loader = _yaml_loader()(text)
+    loader = yaml_loader()(text)
     try:
+        _check_depth(text, file)
         return loader.get_single_node(), loader
     except yaml.MarkedYAMLError as error:
         raise ConfigError([_yaml_problem(error, file)]) from None
@@ -217,6 +221,23 @@ def _compose(text: str, file: str) -> tuple[Any, Any]:
         raise ConfigError([Problem(f"not YAML: {error}", file=file)]) from None
     except RecursionError:
         raise ConfigError([Problem("nested too deep", file=file)]) from None
+
+
+def _check_depth(text: str, file: str) -> None:
+    """Refuse what is nested so deep that the parser, which calls itself for each level, would take the process with it."""
+    import yaml
+
+    brackets = text.count("[") + text.count("{")
+    # A level of blocks is a column further in, or a list at the column of the key it belongs to.
+    if brackets + 2 * max(map(len, text.splitlines())) <= _SAFE_DEPTH:
+        return
+    depth = 0
+    for event in yaml.parse(text, yaml_loader()):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            line = event.start_mark.line + 1
+            raise ConfigError([Problem(f"nested deeper than {MAX_DEPTH} levels", file=file, line=line)])
 
 
 def _merged_size(node: Any, known: dict[int, int]) -> int:
@@ -259,7 +280,7 @@ def _yaml_problem(error: Any, file: str) -> Problem:
 
 
 @functools.cache
-def _yaml_loader() -> Any:
+def yaml_loader() -> Any:
     """Return the safe loader with the scalars of YAML 1.2.
 
     In YAML 1.1 `no` is False, `12:30` is 750 and `2024-01-01` is an object; in a definition they are text.

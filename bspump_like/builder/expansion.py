@@ -87,7 +87,8 @@ class Expansion:
         found = self._replaced(text, path)
         if found.outside:
             self.templates[path] = text
-        if found.secret and path[0] != "variables" and not any(key in _SECRET_PLACES for key in path):
+        written = self._origins.at(path).path or path  # not where a branch or a template has put it
+        if found.secret and path[0] != "variables" and not any(key in _SECRET_PLACES for key in written):
             self.problems.append(Problem(
                 f"a secret from a file may not stand in '{path[-1]}', which is shown", path, hint="only in 'config' and 'args'",
             ))  # fmt: skip
