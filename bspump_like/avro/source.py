@@ -113,13 +113,9 @@ class AvroSource(RecordSource):
 
     Example:
         pipelines:
-          - id: Write
+          - id: Example
             sources:
-              - {class: IteratorSource, args: {iterator: [{origin: EWR, delay: 4}, {origin: JFK, delay: null}]}}
-            sink: {class: AvroSink, config: {path: example.avro, mode: overwrite}}
-          - id: Read
-            sources:
-              - {class: AvroSource, config: {path: "*.avro", post: noop}}
+              - {class: AvroSource, config: {path: "in/*.avro", post: noop}}
             sink: {class: PPrintSink}
     """
 

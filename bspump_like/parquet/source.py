@@ -41,14 +41,10 @@ class ParquetSource(FileABCSource):
 
     Example:
         pipelines:
-          - id: Write
-            sources:
-              - {class: IteratorSource, args: {iterator: [{origin: EWR, delay: 4}, {origin: JFK, delay: 7}]}}
-            sink: {class: ParquetSink, config: {path: "example.parquet", rollover_mechanism: none, mode: overwrite}}
-          - id: Read
+          - id: Example
             sources:
               - class: ParquetSource
-                config: {path: "*.parquet", post: noop, columns: [origin]}
+                config: {path: "in/*.parquet", post: noop, columns: [origin, delay]}
             sink: {class: PPrintSink}
     """
 

@@ -39,7 +39,8 @@ class SubProcessSource(TriggerSource):
     waits, as its pipe is full. It is ended with the pump, by SIGTERM and after `stop_timeout` by SIGKILL, together with all that
     it started; also if the pump itself is killed.
 
-    An operator forbids commands by `[subprocess] enabled=no` in the configuration file.
+    A definition may run commands only where it is trusted: `pump run --allow bspump_like.subprocess`, or `allow` in the section
+    `[pumpbuilder]`. And `[subprocess] enabled=no` in the configuration file forbids them altogether.
 
     Example:
         pipelines:
