@@ -1,6 +1,7 @@
 """Lookups: tables that events are enriched from."""
 
-from ..abc.lookup import DictionaryLookup, Lookup, MappingLookup
+from ..abc.lookup import AsyncLookupMixin, DictionaryLookup, Lookup, MappingLookup
+from .compact import CompactLookup
 from .file import FileLookup
 
-__all__ = ["DictionaryLookup", "FileLookup", "Lookup", "MappingLookup"]
+__all__ = ["AsyncLookupMixin", "CompactLookup", "DictionaryLookup", "FileLookup", "Lookup", "MappingLookup"]

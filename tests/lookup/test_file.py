@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
 import zipfile
 
@@ -197,3 +198,52 @@ def test_a_changed_file_is_loaded_again_and_a_broken_one_leaves_the_old_table(tm
     assert "lookup L cannot be loaded: row 1 of" in caplog.text
     assert "the table as it was stays" in caplog.text
     assert "lookup L: loaded again" in caplog.text
+
+
+def parquet(path, rows):
+    pyarrow, writer = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
+    writer.write_table(pyarrow.Table.from_pylist(rows), str(path), row_group_size=2)
+
+
+def test_parquet_gives_rows_with_their_types(tmp_path):
+    rows = [{"faa": f"A{n}", "n": n, "lat": n / 2, "at": datetime.date(2026, 1, 1 + n), "no": None} for n in range(5)]
+    parquet(tmp_path / "a.parquet", rows)
+    with fresh_application() as app:
+        for config, expected in (
+            ({"key": "faa"}, {row["faa"]: row for row in rows}),
+            ({"key": ["faa", "n"], "value": "lat"}, {(row["faa"], row["n"]): row["lat"] for row in rows}),
+            ({"key": "n", "value": "at", "types": {"n": "str"}}, {str(row["n"]): row["at"] for row in rows}),
+        ):
+            lookup = FileLookup(app, "A", config={"path": str(tmp_path / "a.parquet"), **config})
+            app.Loop.run_until_complete(lookup.load())
+            assert dict(lookup) == expected
+
+
+def test_parquet_in_an_archive_is_read(tmp_path):
+    parquet(tmp_path / "a.parquet", [{"k": 1, "v": 2}])
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(tmp_path / "a.parquet", "a.parquet")
+    with fresh_application() as app:
+        lookup = FileLookup(app, "A", config={"path": f"{tmp_path}/a.zip!a.parquet", "key": "k", "value": "v"})
+        app.Loop.run_until_complete(lookup.load())
+        assert dict(lookup) == {1: 2}
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"key": "kk"}, "has no column 'kk'; its columns are k, v"),
+        ({"key": "k", "value": "w"}, "has no column 'w'; its columns are k, v"),
+    ],
+)
+def test_a_column_that_parquet_has_not_is_told(tmp_path, config, told):
+    parquet(tmp_path / "a.parquet", [{"k": 1, "v": 2}])
+    with fresh_application() as app:
+        lookup = FileLookup(app, "A", config={"path": str(tmp_path / "a.parquet"), **config})
+        with pytest.raises(ConfigError, match=told):
+            app.Loop.run_until_complete(lookup.load())
+
+
+def test_what_is_no_parquet_is_told(load):
+    with pytest.raises(ConfigError, match="cannot be read: .*arquet"):
+        load("a.parquet", "k,v\n", {"key": "k"})

