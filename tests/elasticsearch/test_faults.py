@@ -21,7 +21,9 @@ pytestmark = pytest.mark.service
 COUNT = 20_000
 
 
-@pytest.mark.parametrize("ids", ["", "field:n"], ids=["without_ids", "with_ids"])
+@pytest.mark.parametrize(
+    "ids", [pytest.param("", marks=pytest.mark.soak), "field:n"], ids=["without_ids", "with_ids"]
+)
 @pytest.mark.slow
 def test_a_node_killed_and_started_again_loses_nothing(cluster, ids):
     cluster.make(cluster.name, shards=2)
