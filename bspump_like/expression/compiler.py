@@ -1,16 +1,10 @@
-"""From a checked syntax tree to the text of a Python function, in two forms.
-
-The **careful** form is what the language means: each field is read with `get`, and None is looked for where it matters. The
-**fast** form takes it that fields are there and are not None, and reads as somebody would write it by hand:
+"""From a checked syntax tree to the text of a Python expression.
 
     where:  duration - pause > 0.5
-    careful: (t0 := get(c0)) is not None and (t1 := get(c1)) is not None and t0 - t1 > c2
-    fast:    event[c0] - event[c1] > c2
+    becomes ((t0 := event.get(c0)) is not None and (t1 := event.get(c1)) is not None and (t0 - t1) > c2)
 
-Whatever the fast form raises sends the event through the careful one, which answers or explains. That is sound because both
-read only, and because where a None would make the careful form do something else, Python raises a TypeError.
-
-What a definition says never stands in the text: names and values are bound to names of ours.
+None is looked for only where it can be and where it matters. What a definition says never stands in the text: names and values
+are bound to names of ours.
 """
 
 from __future__ import annotations
@@ -84,16 +78,12 @@ class Compiler:
     Args:
         scope: Where names and values are bound.
         names: What names mean besides the fields of the event: values, and functions by callables.
-        fast: Write the fast form.
-        by_get: Read fields by `get` in the fast form, too.
     """
 
-    def __init__(self, scope: Scope, names: Mapping[str, Any], *, fast: bool, by_get: bool) -> None:
+    def __init__(self, scope: Scope, names: Mapping[str, Any]) -> None:
         """Begin with an empty function."""
         self._scope = scope
         self._names = names
-        self._fast = fast
-        self._by_get = by_get
         self._temporaries = 0
         self._text = ""
         self.known: dict[str, Code] = {}
@@ -121,8 +111,7 @@ class Compiler:
 
     def read_field(self, name: str) -> str:
         """Return the code that reads a field of the event."""
-        bound = self._scope.bind(name)
-        return f"event[{bound}]" if self._fast and not self._by_get else f"event.get({bound})"
+        return f"event.get({self._scope.bind(name)})"
 
     # One method for each kind of node
 
@@ -162,7 +151,7 @@ class Compiler:
             raise self._error(f"'{name}' is no name of a field", node, 'write event["__..."] if it is')
         if name in self.known:
             return self.known[name]
-        return Code(self.read_field(name), nullable=not self._fast)
+        return Code(self.read_field(name))
 
     def _attribute(self, node: ast.Attribute) -> Code:
         return self._item(node, node.value, node.attr)
@@ -175,15 +164,20 @@ class Compiler:
         if isinstance(index, ast.Slice):
             if index.step is not None:
                 raise self._error("a slice has a beginning and an end, no step", index.step)
-            ends = [self._visit(end).text if end is not None else "None" for end in (index.lower, index.upper)]
-            return Code(f"{self._scope.bind(access.part)}({base}, {', '.join(ends)})")
+            return self._slice(base, index)
         return Code(f"{self._scope.bind(access.item)}({base}, {self._visit(index).text})")
+
+    def _slice(self, base: str, index: ast.Slice) -> Code:
+        begin, end = (self._visit(one).text if one is not None else "None" for one in (index.lower, index.upper))
+        held = self.declare("t")
+        inline = f"{held}[{begin}:{end}] if ({held} := {base}).__class__ is str"
+        return Code(f"({inline} else {self._scope.bind(access.part)}({held}, {begin}, {end}))")
 
     def _item(self, node: ast.expr, of: ast.expr, name: str) -> Code:
         if isinstance(of, ast.Name) and of.id == "event":
             if isinstance(node, ast.Attribute) or name in self.known:
                 return self._field(name, node)
-            return Code(self.read_field(name), nullable=not self._fast)
+            return Code(self.read_field(name))
         if isinstance(node, ast.Attribute) and name.startswith("__"):
             raise self._error(f"'{name}' is no name of a field", node, 'write ["__..."] if it is')
         bound = self._scope.bind(name)
@@ -229,15 +223,7 @@ class Compiler:
         value = right.value if isinstance(right, ast.Constant) else _LITERALS.get(getattr(right, "id", ""), right)
         if value is not None:
             raise self._error(f"'{word}' is for null only", right, f"write '{'==' if word == 'is' else '!='}'")
-        return Code(f"({self._missing_allowed(node.left)} {word} None)", "flag", nullable=False)
-
-    def _missing_allowed(self, node: ast.expr) -> str:
-        """Return the code of what is often missing: read so that the fast form does not raise for it."""
-        fast, self._fast = self._fast, False
-        try:
-            return self._visit(node).text
-        finally:
-            self._fast = fast
+        return Code(f"({self._visit(node.left).text} {word} None)", "flag", nullable=False)
 
     def _membership(self, node: ast.Compare) -> Code:
         negated = isinstance(node.ops[0], ast.NotIn)
@@ -300,15 +286,19 @@ class Compiler:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert):
             raise self._refusal(node.op, node)
         code = self._visit(node)
+        return self._tested(code, tests), code.kind
+
+    def _tested(self, code: Code, tests: list[str]) -> str:
+        """Return the text of a value that is not None; put what must be compared with None for that into `tests`."""
         if not code.nullable:
-            return code.text, code.kind
+            return code.text
         if code.text.isidentifier() and code.text != "None":
             if code.text not in tests:
                 tests.append(code.text)
-            return code.text, code.kind
+            return code.text
         held = self.declare("t")
         tests.append(f"({held} := {code.text})")
-        return held, code.kind
+        return held
 
     def _combined(self, sign: str, left: tuple[str, Kind], right: tuple[str, Kind]) -> tuple[str, Kind]:
         (a, a_kind), (b, b_kind) = left, right
@@ -354,9 +344,9 @@ class Compiler:
         if function.name == "coalesce":
             return self._coalesce(node)
         if function.name == "exists":
-            return Code(f"({self._missing_allowed(node.args[0])} is not None)", "flag", nullable=False)
+            return Code(f"({self._visit(node.args[0]).text} is not None)", "flag", nullable=False)
         arguments = [self._visit(part) for part in node.args]
-        called: Callable[..., Any] = function.safe
+        call = function.call
         if function.prepare is not None:
             constants = [part.value if isinstance(part, ast.Constant) else ... for part in node.args]
             try:
@@ -364,20 +354,30 @@ class Compiler:
             except ValueError as error:
                 raise self._error(f"{function.name}: {error}", node) from None
             if prepared is not None:
-                called, left = prepared
+                call, left = prepared
                 arguments = [arguments[index] for index in left]
-        elif self._fast and function.fast is not None:
-            called = function.fast
-        text = f"{self._scope.bind(called)}({', '.join(argument.text for argument in arguments)})"
-        nullable = function.nullable and not (self._fast and function.fast is not None)
-        return Code(text, function.kind, nullable)
+        return self._called(function, call, arguments)
+
+    def _called(self, function: Function, call: Callable[..., Any], arguments: list[Code]) -> Code:
+        """Return the call of a function, with the tests for None before it that it does not make itself."""
+        tests: list[str] = []
+        checked = 0 if function.takes_none else 1 if function.nullable else len(arguments)
+        texts = [self._tested(code, tests) if index < checked else code.text for index, code in enumerate(arguments)]
+        text = f"{self._scope.bind(call)}({', '.join(texts)})"
+        if not tests:
+            return Code(text, function.kind, function.nullable)
+        if function.nullable:
+            return Code(f"(None if {tests[0]} is None else {text})", function.kind)
+        return Code(
+            f"({' and '.join(f'{test} is not None' for test in tests)} and {text})", function.kind, nullable=False
+        )
 
     def _coalesce(self, node: ast.Call) -> Code:
         *firsts, last = node.args
         texts = []
         for part in firsts:
             held = self.declare("t")
-            texts.append(f"{held} if ({held} := {self._missing_allowed(part)}) is not None else ")
+            texts.append(f"{held} if ({held} := {self._visit(part).text}) is not None else ")
         code = self._visit(last)
         return Code(f"({''.join(texts)}{code.text})", "any", code.nullable)
 

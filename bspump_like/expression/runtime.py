@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -30,7 +31,18 @@ def explanation(text: str, fields: Iterable[str]) -> Explain:
                 hint="parse it first",
             )  # fmt: skip
         values = ", ".join(f"{name} = {shown(event.get(name))}" for name in named[:5])
-        said = f"{error}" if not isinstance(error, KeyError) else f"no {error}"
+        said = _readable(error)
         return ProcessingError(f"`{text}` cannot be computed", detail=f"{said}{' with ' if values else ''}{values}")
 
     return explain
+
+
+_OF_A_METHOD = re.compile(r"descriptor '(\w+)' for 'str' objects doesn't apply to an? '(\w+)' object")
+
+
+def _readable(error: Exception) -> str:
+    """Return what an error says, in words of the language: methods of text are functions here."""
+    found = _OF_A_METHOD.fullmatch(str(error))
+    if found is not None:
+        return f"text is needed, not {found[2]}"
+    return f"no {error}" if isinstance(error, KeyError) else str(error)

@@ -10,7 +10,7 @@ from bspump_like.errors import ProcessingError
 from bspump_like.expression import ExpressionError, compile_expression
 from bspump_like.expression.functions import FUNCTIONS, GROUPS
 
-EVENT = {"name": "Ann", "code": "BOS", "path": "/api/v1/items/17", "dest": "BOS"}
+EVENT = {"name": "Ann", "code": "BOS", "path": "/api/v1/items/17", "dest": "BOS", "list": [None]}
 NAMES = {"lookup": lambda id, key: {"name": "Boston"}}
 FOR_NONE = {
     "coalesce": 0, "exists": False, "starts_with": False, "ends_with": False, "contains": False, "match": False, "ip_in": False,
@@ -80,6 +80,9 @@ def test_what_is_prepared_of_constants_can_be_computed(text, value):
         ("int('x', 0 - 1)", -1),
         ("int(2.9)", 2),
         ("int(missing, 3)", 3),
+        ("float(missing, 3)", 3),
+        ("null in [null]", True),
+        ("contains(list, missing)", True),
         ("float('x', null)", None),
         ("bool(' Yes ')", True),
         ("bool(0)", False),
@@ -156,7 +159,7 @@ def test_refused_when_compiled(text, says):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("lower(17)", "lower takes text, not 17"),
+        ("lower(17)", "text is needed, not int"),
         ("round('a')", "round takes a number, not 'a'"),
         ("int('x')", "invalid literal"),
         ("int([])", "[] is no number"),

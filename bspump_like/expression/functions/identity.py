@@ -23,9 +23,7 @@ _ALGORITHMS = ("md5", "sha1", "sha256", "sha512", "blake2b")
     "hash(x, algorithm=\"sha256\")", f"the hash of a text or bytes in hexadecimal: {', '.join(_ALGORITHMS)}",
     'hash("a", "md5") -> "0cc175b9c0f1b6a831c399e269772661"', GROUP, kind="text",
 )  # fmt: skip
-def _hash(value: Any, algorithm: str = "sha256") -> str | None:
-    if value is None:
-        return None
+def _hash(value: Any, algorithm: str = "sha256") -> str:
     if algorithm not in _ALGORITHMS:
         raise ValueError(f"the algorithm {shown(algorithm)} is none of {', '.join(_ALGORITHMS)}")
     return hashlib.new(algorithm, as_bytes(value, "hash"), usedforsecurity=False).hexdigest()
@@ -35,8 +33,8 @@ def _hash(value: Any, algorithm: str = "sha256") -> str | None:
     "bucket(x, count)", "a number from 0 to count - 1, always the same for the same value (CRC-32 of its text)",
     'bucket("user-1", 16) -> 4', GROUP, kind="number",
 )  # fmt: skip
-def _bucket(value: Any, count: int) -> int | None:
-    return None if value is None else zlib.crc32(written(value).encode()) % count
+def _bucket(value: Any, count: int) -> int:
+    return zlib.crc32(written(value).encode()) % count
 
 
 @function("uuid()", "a new random id", "len(uuid()) -> 36", GROUP, kind="text", nullable=False)
@@ -63,8 +61,6 @@ def _network(text: Any) -> Any:
 
 
 def _address_in(networks: list[Any], address: Any) -> bool:
-    if address is None:
-        return False
     found = ipaddress.ip_address(needs_text(address, "ip_in"))
     return any(found in network for network in networks)
 
@@ -74,8 +70,6 @@ def _address_in(networks: list[Any], address: Any) -> bool:
     'parse_url("https://a.cz:81/b?c=1").port -> 81', GROUP,
 )  # fmt: skip
 def _parse_url(text: Any) -> dict[str, Any] | None:
-    if text is None:
-        return None
     parts = urlsplit(needs_text(text, "parse_url"))
     found = {
         "scheme": parts.scheme, "host": parts.hostname, "port": parts.port, "path": parts.path, "query": parts.query,
@@ -88,12 +82,10 @@ def _parse_url(text: Any) -> dict[str, Any] | None:
     "parse_query(text)", "a dict of the arguments in the query of a URL; of several with one name the last",
     'parse_query("a=1&b=x%20y").b -> "x y"', GROUP,
 )  # fmt: skip
-def _parse_query(text: Any) -> dict[str, str] | None:
-    if text is None:
-        return None
+def _parse_query(text: Any) -> dict[str, str]:
     return dict(parse_qsl(needs_text(text, "parse_query"), keep_blank_values=True, max_num_fields=1000))
 
 
 @function("unquote(text)", "the text with %xx replaced, as in URLs", 'unquote("a%20b") -> "a b"', GROUP, kind="text")
-def _unquote(text: Any) -> str | None:
-    return None if text is None else unquote(needs_text(text, "unquote"))
+def _unquote(text: Any) -> str:
+    return unquote(needs_text(text, "unquote"))

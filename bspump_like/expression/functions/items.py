@@ -23,9 +23,7 @@ def _dict(value: Any, name: str) -> Mapping[Any, Any]:
     return value
 
 
-@function("len(x)", "the number of characters, items or keys", 'len("abc") -> 3', GROUP, kind="number", fast=len)
-def _len(value: Any) -> int | None:
-    return None if value is None else len(value)
+function("len(x)", "the number of characters, items or keys", 'len("abc") -> 3', GROUP, kind="number")(len)
 
 
 @function("first(list)", "its first item, None if it is empty", "first([3, 4]) -> 3", GROUP)
@@ -39,13 +37,13 @@ def _last(items: Any) -> Any:
 
 
 @function("sort(list)", "the list in order", "sort([3, 1, 2]) -> [1, 2, 3]", GROUP)
-def _sort(items: Any) -> list[Any] | None:
-    return None if items is None else sorted(_list(items, "sort"))
+def _sort(items: Any) -> list[Any]:
+    return sorted(_list(items, "sort"))
 
 
 @function("unique(list)", "the list without repetitions, in its order", "unique([2, 1, 2]) -> [2, 1]", GROUP)
-def _unique(items: Any) -> list[Any] | None:
-    return None if items is None else list(dict.fromkeys(_list(items, "unique")))
+def _unique(items: Any) -> list[Any]:
+    return list(dict.fromkeys(_list(items, "unique")))
 
 
 @function(
@@ -54,18 +52,18 @@ def _unique(items: Any) -> list[Any] | None:
     'pluck([{"a": 1}, {"a": 2}], "a") -> [1, 2]',
     GROUP,
 )
-def _pluck(items: Any, field: Any) -> list[Any] | None:
-    return None if items is None else [member(item, field) for item in _list(items, "pluck")]
+def _pluck(items: Any, field: Any) -> list[Any]:
+    return [member(item, field) for item in _list(items, "pluck")]
 
 
 @function("keys(dict)", "the list of its keys", 'keys({"a": 1}) -> ["a"]', GROUP)
-def _keys(value: Any) -> list[Any] | None:
-    return None if value is None else list(_dict(value, "keys"))
+def _keys(value: Any) -> list[Any]:
+    return list(_dict(value, "keys"))
 
 
 @function("values(dict)", "the list of its values", 'values({"a": 1}) -> [1]', GROUP)
-def _values(value: Any) -> list[Any] | None:
-    return None if value is None else list(_dict(value, "values").values())
+def _values(value: Any) -> list[Any]:
+    return list(_dict(value, "values").values())
 
 
 @function(
@@ -85,6 +83,7 @@ def _get(value: Any, path: Any) -> Any:
     "one dict of all; later ones win, None is passed over",
     'merge({"a": 1}, {"b": 2}) -> {"a": 1, "b": 2}',
     GROUP,
+    takes_none=True,
     grows=True,
 )
 def _merge(*values: Any) -> dict[Any, Any]:
@@ -102,10 +101,10 @@ def _merge(*values: Any) -> dict[Any, Any]:
     'pick({"a": 1, "b": 2}, "a") -> {"a": 1}',
     GROUP,
 )
-def _pick(value: Any, *names: Any) -> dict[Any, Any] | None:
-    return None if value is None else {name: _dict(value, "pick")[name] for name in names if name in value}
+def _pick(value: Any, *names: Any) -> dict[Any, Any]:
+    return {name: _dict(value, "pick")[name] for name in names if name in value}
 
 
 @function("omit(dict, name, ...)", "the dict without these fields", 'omit({"a": 1, "b": 2}, "a") -> {"b": 2}', GROUP)
-def _omit(value: Any, *names: Any) -> dict[Any, Any] | None:
-    return None if value is None else {name: held for name, held in _dict(value, "omit").items() if name not in names}
+def _omit(value: Any, *names: Any) -> dict[Any, Any]:
+    return {name: held for name, held in _dict(value, "omit").items() if name not in names}

@@ -26,42 +26,24 @@ def _number(value: Any, name: str) -> Any:
     "without `digits` a whole number", "round(2.347, 1) -> 2.3", GROUP, **_NUMBER,
 )  # fmt: skip
 def _round(value: Any, digits: int | None = None) -> Any:
-    if value is None:
-        return None
     if digits is not None and not -_MOST_DIGITS <= digits <= _MOST_DIGITS:
         raise ValueError(f"{digits} digits are more than {_MOST_DIGITS}")
     return round(_number(value, "round"), digits)
 
 
-@function("abs(x)", "the number without its sign", "abs(0 - 4) -> 4", GROUP, fast=abs, **_NUMBER)
-def _abs(value: Any) -> Any:
-    return None if value is None else abs(_number(value, "abs"))
+function("abs(x)", "the number without its sign", "abs(0 - 4) -> 4", GROUP, **_NUMBER)(abs)
 
 
-@function(
-    "floor(x)", "the largest whole number that is not larger", "floor(2.7) -> 2", GROUP, fast=math.floor, **_NUMBER
-)
-def _floor(value: Any) -> Any:
-    return None if value is None else math.floor(_number(value, "floor"))
+function("floor(x)", "the largest whole number that is not larger", "floor(2.7) -> 2", GROUP, **_NUMBER)(math.floor)
 
 
-@function(
-    "ceil(x)", "the smallest whole number that is not smaller", "ceil(2.1) -> 3", GROUP, fast=math.ceil, **_NUMBER
-)
-def _ceil(value: Any) -> Any:
-    return None if value is None else math.ceil(_number(value, "ceil"))
+function("ceil(x)", "the smallest whole number that is not smaller", "ceil(2.1) -> 3", GROUP, **_NUMBER)(math.ceil)
 
 
-@function("sqrt(x)", "the square root", "sqrt(9) -> 3.0", GROUP, fast=math.sqrt, **_NUMBER)
-def _sqrt(value: Any) -> Any:
-    return None if value is None else math.sqrt(_number(value, "sqrt"))
+function("sqrt(x)", "the square root", "sqrt(9) -> 3.0", GROUP, **_NUMBER)(math.sqrt)
 
 
-@function("log(x, base=e)", "the logarithm", "log(1000, 10) -> 2.9999999999999996", GROUP, fast=math.log, **_NUMBER)
-def _log(value: Any, base: float = math.e) -> Any:
-    if value is None:
-        return None
-    return math.log(_number(value, "log")) if base == math.e else math.log(_number(value, "log"), base)
+function("log(x, base=e)", "the logarithm", "log(1000, 10) -> 2.9999999999999996", GROUP, **_NUMBER)(math.log)
 
 
 @function("pow(x, y)", "x to the power of y; of at most 4096 bits", "pow(2, 10) -> 1024", GROUP, **_NUMBER)
@@ -99,6 +81,7 @@ def _chosen(choose: Callable[[Iterable[Any]], Any], values: tuple[Any, ...]) -> 
     "the smallest of its arguments, or of the items of a list; None is passed over",
     "min(3, null, 1) -> 1",
     GROUP,
+    takes_none=True,
 )
 def _min(*values: Any) -> Any:
     return _chosen(min, values)
@@ -109,6 +92,7 @@ def _min(*values: Any) -> Any:
     "the largest of its arguments, or of the items of a list; None is passed over",
     "max([3, 1]) -> 3",
     GROUP,
+    takes_none=True,
 )
 def _max(*values: Any) -> Any:
     return _chosen(max, values)
@@ -118,8 +102,6 @@ def _max(*values: Any) -> Any:
     "sum(list)", "the sum of the items of a list; None is passed over", "sum([1, null, 2]) -> 3", GROUP, **_NUMBER
 )
 def _sum(items: Any) -> Any:
-    if items is None:
-        return None
     if not isinstance(items, list | tuple):
         raise TypeError(f"sum takes a list, not {shown(items)}")
     return sum(_number(item, "sum") for item in items if item is not None)

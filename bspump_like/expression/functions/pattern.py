@@ -36,7 +36,7 @@ def pattern_function(usage: str, help: str, example: str, **more: Any) -> Callab
     'match(path, "^/api/v[0-9]+/") -> true', kind="flag", nullable=False,
 )  # fmt: skip
 def _match(regular: Regular, text: Any) -> bool:
-    return text is not None and regular.search(needs_text(text, "match")) is not None
+    return regular.search(needs_text(text, "match")) is not None
 
 
 @pattern_function(
@@ -44,7 +44,7 @@ def _match(regular: Regular, text: Any) -> bool:
     "None if nothing", 'extract(path, "items/([0-9]+)") -> "17"',
 )  # fmt: skip
 def _extract(regular: Regular, text: Any, group: Any = None) -> Any:
-    found = None if text is None else regular.search(needs_text(text, "extract"))
+    found = regular.search(needs_text(text, "extract"))
     if found is None:
         return None
     try:
@@ -58,7 +58,7 @@ def _extract(regular: Regular, text: Any, group: Any = None) -> Any:
     'parse("GET /a", "(?P<method>[A-Z]+) (?P<path>.+)") -> {"method": "GET", "path": "/a"}',
 )  # fmt: skip
 def _parse(regular: Regular, text: Any) -> dict[str, Any] | None:
-    found = None if text is None else regular.search(needs_text(text, "parse"))
+    found = regular.search(needs_text(text, "parse"))
     return None if found is None else found.groupdict()
 
 
@@ -66,9 +66,7 @@ def _parse(regular: Regular, text: Any) -> dict[str, Any] | None:
     "extract_all(text, pattern)", "the list of all matches; of a pattern with groups what the first one matched",
     'extract_all("a1b22", "[0-9]+") -> ["1", "22"]',
 )  # fmt: skip
-def _extract_all(regular: Regular, text: Any) -> list[Any] | None:
-    if text is None:
-        return None
+def _extract_all(regular: Regular, text: Any) -> list[Any]:
     group = 1 if regular.groups else 0
     return [found[group] for found in regular.finditer(needs_text(text, "extract_all"))]
 
@@ -78,9 +76,7 @@ def _extract_all(regular: Regular, text: Any) -> list[Any] | None:
     'replace_all("a1b22", "[0-9]+", "#") -> "a#b#"',
     kind="text", grows=True,
 )  # fmt: skip
-def _replace_all(regular: Regular, text: Any, by: Any) -> str | None:
-    if text is None:
-        return None
+def _replace_all(regular: Regular, text: Any, by: Any) -> str:
     by = needs_text(by, "replace_all")
     parts: list[str] = []
     at = 0
@@ -94,9 +90,7 @@ def _replace_all(regular: Regular, text: Any, by: Any) -> str | None:
 @pattern_function(
     "split_at(text, pattern, most=all)", "the list of parts between matches", 'split_at("a, b;c", "[,;] *") -> ["a", "b", "c"]',
 )  # fmt: skip
-def _split_at(regular: Regular, text: Any, most: int = 0) -> list[str] | None:
-    if text is None:
-        return None
+def _split_at(regular: Regular, text: Any, most: int = 0) -> list[str]:
     parts: list[str] = []
     at = 0
     for found in regular.finditer(needs_text(text, "split_at")):

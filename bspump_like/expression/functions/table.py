@@ -22,8 +22,9 @@ class Function:
         help: What it returns, one sentence.
         example: An expression, and after `->` its value.
         group: Where the page lists it.
-        safe: What is called. Without a word about it in `help`, it returns None when its first argument is None.
-        fast: What the fast form calls: the same but for None, for which it must raise TypeError.
+        call: What is called.
+        takes_none: It is called with None, too. Otherwise the compiler looks for None before: None as the first argument gives
+            None; what tells whether something is so (`nullable` is false) gives false when any argument is None.
         kind: What it returns, if that is known.
         nullable: It may return None.
         grows: Its value can be much larger than its arguments.
@@ -38,9 +39,9 @@ class Function:
     help: str
     example: str
     group: str
-    safe: Callable[..., Any]
+    call: Callable[..., Any]
     takes: tuple[int, int]
-    fast: Callable[..., Any] | None = None
+    takes_none: bool = False
     kind: Literal["number", "text", "flag", "any"] = "any"
     nullable: bool = True
     grows: bool = False
@@ -62,13 +63,13 @@ def function(usage: str, help: str, example: str, group: str, **more: Any) -> Ca
         **more: Other fields of `Function`.
     """
 
-    def register(safe: Callable[..., Any]) -> Callable[..., Any]:
+    def register(call: Callable[..., Any]) -> Callable[..., Any]:
         name, _, rest = usage.partition("(")
         arguments = [part.strip() for part in rest.rstrip(")").split(",") if part.strip()]
         required = sum(1 for part in arguments if "=" not in part and part != "...")
         most = MANY if "..." in arguments else len(arguments)
-        FUNCTIONS[name] = Function(name, usage, help, example, group, safe, (required, most), **more)
-        return safe
+        FUNCTIONS[name] = Function(name, usage, help, example, group, call, (required, most), **more)
+        return call
 
     return register
 

@@ -29,17 +29,14 @@ _PARTS: dict[str, Callable[[datetime.datetime], int]] = {
 }  # fmt: skip
 
 
-@function(
+function(
     "now()",
     "the time, in seconds since 1970",
     "now() > 1700000000 -> true",
     GROUP,
     kind="number",
     nullable=False,
-    fast=time.time,
-)
-def _now() -> float:
-    return time.time()
+)(time.time)
 
 
 def _zone(name: Any) -> datetime.tzinfo:
@@ -84,17 +81,15 @@ def time_function(usage: str, help: str, example: str, **more: Any) -> Callable[
     "format_time(time, format, zone=\"UTC\")", "the text of a time (seconds, or ISO 8601), with the directives of strftime",
     'format_time(1700000000, "%Y.%m.%d") -> "2023.11.14"', kind="text",
 )  # fmt: skip
-def _formatter(format: Any, zone: Any = "UTC") -> Callable[[Any], str | None]:
+def _formatter(format: Any, zone: Any = "UTC") -> Callable[[Any], str]:
     """Return what formats a time. It remembers the last second: events of one second follow each other."""
     format, zone = _checked(format), _zone(zone)
     if "%f" in format:
-        return lambda value: None if value is None else _moment(value, zone).strftime(format)
+        return lambda value: _moment(value, zone).strftime(format)
     last: tuple[Any, str] = (None, "")
 
-    def formatted(value: Any) -> str | None:
+    def formatted(value: Any) -> str:
         nonlocal last
-        if value is None:
-            return None
         second = value // 1 if value.__class__ is float else value
         known = last
         if known[0] == second and known[0].__class__ is second.__class__:
@@ -110,12 +105,10 @@ def _formatter(format: Any, zone: Any = "UTC") -> Callable[[Any], str | None]:
     "parse_time(text, format=ISO 8601, zone=\"UTC\")", "the seconds of a time that is written so, with the directives of "
     "strptime; the zone is for texts that name none", 'parse_time("2023-11-14T22:13:20Z") -> 1700000000.0', kind="number",
 )  # fmt: skip
-def _parser(format: Any = None, zone: Any = "UTC") -> Callable[[Any], float | None]:
+def _parser(format: Any = None, zone: Any = "UTC") -> Callable[[Any], float]:
     format, zone = None if format is None else _checked(format), _zone(zone)
 
-    def parsed(value: Any) -> float | None:
-        if value is None:
-            return None
+    def parsed(value: Any) -> float:
         if format is None or not isinstance(value, str):
             return _moment(value, zone).timestamp()
         found = datetime.datetime.strptime(value, format)
@@ -128,8 +121,8 @@ def _parser(format: Any = None, zone: Any = "UTC") -> Callable[[Any], float | No
     "time_part(time, part, zone=\"UTC\")", f"a number out of a time: {', '.join(_PARTS)} (Monday is 1)",
     'time_part(1700000000, "hour") -> 22', kind="number",
 )  # fmt: skip
-def _part_of(part: Any, zone: Any = "UTC") -> Callable[[Any], int | None]:
+def _part_of(part: Any, zone: Any = "UTC") -> Callable[[Any], int]:
     if part not in _PARTS:
         raise ValueError(f"{shown(part)} is no part of a time; there are {', '.join(_PARTS)}")
     take, zone = _PARTS[part], _zone(zone)
-    return lambda value: None if value is None else take(_moment(value, zone))
+    return lambda value: take(_moment(value, zone))
