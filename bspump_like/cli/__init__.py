@@ -11,15 +11,27 @@ from collections.abc import Sequence
 VERBS = {
     "run": "run the pumps of one or more definitions",
     "lint": "check definitions without starting anything",
+    "test": "run the cases beside definitions: these events in, those out",
+    "list": "list the components there are, or tell all about one",
+    "graph": "draw pipelines, and what links them",
+    "convert": "turn a definition in JSON into YAML, or back",
+    "schema": "print the JSON Schema of definitions, for editors",
+    "new": "make a new project with a pump that runs, and its test",
+    "completion": "print the script that completes pump's words in your shell",
     "dead-letters": "list, show, replay or discard events that could not be processed",
 }
 """Verb -> what it does. The verb `a-b` is the module `a_b` here, with `EPILOG`, `add_arguments(parser)` and `run(args)`."""
+
+_MODULES = {"list": "listing"}
+"""Verbs whose modules have another name: a module `list` here would hide Python's own."""
 
 _EXAMPLES = """
 examples:
   pump run flights.yaml
   pump run flights.yaml --workers 4 --set pipelines.Flights.sink.config.path=out-{worker}.json
   pump lint etc/*.json
+  pump test flights.yaml
+  pump list FilterProcessor
   pump dead-letters list
 
 'pump VERB --help' tells all about a verb.
@@ -35,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Without the program name; None: those of the process.
     """
+    if "_ARGCOMPLETE" in os.environ:
+        return _complete(os.environ.get("COMP_LINE", ""))
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     verb = next((word for word in arguments if not word.startswith("-")), "")
     options = _parser(verb).parse_args(arguments)
@@ -51,7 +65,7 @@ def _parser(used: str) -> argparse.ArgumentParser:
         if name != used:
             verbs.add_parser(name, help=summary, add_help=False)
             continue
-        module = importlib.import_module(f".{name.replace('-', '_')}", __name__)
+        module = importlib.import_module(f".{_MODULES.get(name, name.replace('-', '_'))}", __name__)
         one = verbs.add_parser(
             name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.", epilog=module.EPILOG,
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -59,6 +73,15 @@ def _parser(used: str) -> argparse.ArgumentParser:
         module.add_arguments(one)
         one.set_defaults(run=module.run)
     return parser
+
+
+def _complete(line: str) -> int:
+    """Answer a shell that asks what may stand next on a line; see `completion.py`."""
+    from .completion import answer
+
+    words = line.split()[1:]
+    answer(_parser(next((word for word in words if word in VERBS), "")))
+    return OK
 
 
 def _guarded(options: argparse.Namespace) -> int:

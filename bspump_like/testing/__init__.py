@@ -16,19 +16,21 @@ if TYPE_CHECKING:
     from .feed import Fed
     from .parts import CollectSink, ListSource
     from .pump import PumpTimeout, fresh_application, run_pump
+    from .running import PumpNotStarted
     from .stores import MemoryStore
     from .trial import Failure, Trial
 
 __all__ = [
-    "Call", "Clock", "CollectSink", "Failure", "Fed", "ListSource", "MemoryStore", "PumpTestCase", "PumpTimeout", "Recorder",
+    "Call", "Clock", "CollectSink", "Failure", "Fed", "ListSource", "MemoryStore", "PumpNotStarted", "PumpTestCase",
+    "PumpTimeout", "Recorder",
     "Trial", "fresh_application", "run_pump",
 ]  # fmt: skip
 
 # Imported on use: pytest loads the plugin in this folder at every start, in projects of other people, too.
 _HOMES = {
-    "PumpTestCase": "case", "Clock": "clock", "Call": "doubles", "Recorder": "doubles", "Fed": "feed", "CollectSink": "parts",
-    "ListSource": "parts", "PumpTimeout": "pump", "fresh_application": "pump", "run_pump": "pump", "MemoryStore": "stores",
-    "Failure": "trial", "Trial": "trial",
+    "Call": "doubles", "Clock": "clock", "CollectSink": "parts", "Failure": "trial", "Fed": "feed", "ListSource": "parts",
+    "MemoryStore": "stores", "PumpNotStarted": "running", "PumpTestCase": "case", "PumpTimeout": "pump",
+    "Recorder": "doubles", "Trial": "trial", "fresh_application": "pump", "run_pump": "pump",
 }  # fmt: skip
 
 

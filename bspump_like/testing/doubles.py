@@ -7,6 +7,7 @@ other ones. So the pipeline runs as it does in production.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import dataclasses
 import inspect
@@ -75,11 +76,17 @@ class Recorder:
         """What came in last; None when nothing did."""
         return self.calls[-1].event if self.calls else None
 
-    def begin(self, context: Context, event: Event) -> Call:
-        """Note that an event has come in."""
+    @contextlib.contextmanager
+    def calling(self, context: Context, event: Event) -> Iterator[Call]:
+        """Note that an event has come in, and what the block raises."""
         kept = {key: value for key, value in context.items() if not key.startswith("bspump.")}
-        self.calls.append(Call(picture(event), kept))
-        return self.calls[-1]
+        call = Call(picture(event), kept)
+        self.calls.append(call)
+        try:
+            yield call
+        except BaseException as error:
+            call.error = error
+            raise
 
 
 def picture(event: Event) -> Event:
@@ -92,32 +99,50 @@ def picture(event: Event) -> Event:
 
 def watch(part: ProcessorBase) -> Recorder:
     """Record what a part is called with; it does what it did."""
-    recorder, original = Recorder(part), part.process
+    recorder, start = Recorder(part), part.on_start
 
-    def process(context: Context, event: Event) -> Event:
-        call = recorder.begin(context, event)
-        try:
-            result = original(context, event)
-        except BaseException as error:
-            call.error = error
-            raise
-        call.result = picture(result)
-        return result
+    async def on_start() -> None:
+        await start()
+        _watch_calls(part, recorder)  # a part may put another function in the place of `process` when it starts
 
-    async def process_later(context: Context, event: Event) -> Event:
-        call = recorder.begin(context, event)
-        try:
-            result = await original(context, event)
-        except BaseException as error:
-            call.error = error
-            raise
-        call.result = picture(result)
-        return result
-
-    _set(part, process=process_later if inspect.iscoroutinefunction(original) else process)
+    _watch_calls(part, recorder)
+    _set(part, on_start=on_start)
     if isinstance(part, Generator):
         _watch_generate(part, recorder)
     return recorder
+
+
+def _watch_calls(part: ProcessorBase, recorder: Recorder) -> None:
+    original, at_once = part.process, getattr(part, "process_at_once", None)
+
+    def process(context: Context, event: Event) -> Event:
+        with recorder.calling(context, event) as call:
+            result = original(context, event)
+            call.result = picture(result)
+            return result
+
+    async def process_later(context: Context, event: Event) -> Event:
+        with recorder.calling(context, event) as call:
+            result = await original(context, event)
+            call.result = picture(result)
+            return result
+
+    def process_at_once(context: Context, event: Event) -> Event:
+        assert at_once is not None
+        with recorder.calling(context, event) as call:
+            result = at_once(context, event)
+            if result is NotImplemented:
+                recorder.calls.pop()  # `process` will be called for it
+            else:
+                call.result = picture(result)
+            return result
+
+    if getattr(original, "recorder", None) is not recorder:
+        _set(part, process=process_later if inspect.iscoroutinefunction(original) else process)
+        part.process.recorder = recorder  # type: ignore[attr-defined]
+    if at_once is not None and getattr(at_once, "recorder", None) is not recorder:
+        _set(part, process_at_once=process_at_once)
+        process_at_once.recorder = recorder  # type: ignore[attr-defined]
 
 
 def _watch_generate(part: Generator, recorder: Recorder) -> None:
@@ -197,7 +222,8 @@ def mock_part(part: ProcessorBase, answer: Answer) -> Recorder:
 
     is_async = inspect.iscoroutinefunction(part.process)
     _set(part, process=process_later if is_async else process, on_start=_nothing, on_stop=_nothing, flush=_nothing,
-         on_end_of_input=_nothing, mark=_no_state, snapshot=_no_state, restore=_take_state, transactional=False)  # fmt: skip
+         on_end_of_input=_nothing, mark=_no_state, snapshot=_no_state, restore=_take_state, transactional=False,
+         process_at_once=None)  # fmt: skip
     recorder = watch(part)
     recorder.mocked = True
     return recorder

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from .. import service
 from ..application import BSPumpApplication
 from .pump import PumpTimeout, describe
 
@@ -24,6 +26,22 @@ async def until(condition: Callable[[], bool]) -> None:
         count += 1
         # Most of it takes a few turns; while a thread or a server works the processor is left to it.
         await asyncio.sleep(0 if count < 1000 else 0.001)
+
+
+class PumpNotStarted(AssertionError):
+    """The pump gave up at its start; the message says why."""
+
+
+class _Reasons(logging.Handler):
+    """Keeps what the service says when it cannot start."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        self.said.append(record.getMessage() + (f": {error!r}" if error is not None else ""))
 
 
 class Running:
@@ -44,7 +62,22 @@ class Running:
         self.exit_code: int | None = None
 
     def start(self) -> None:
-        """Start the application, and wait until its pipelines have started or it gives up."""
+        """Start the application, and wait until its pipelines have started.
+
+        Raises:
+            PumpNotStarted: It gives up: a lookup cannot be loaded, a target is not there.
+        """
+        reasons, logger = _Reasons(), logging.getLogger(service.__name__)
+        logger.addHandler(reasons)
+        try:
+            self._start()
+        finally:
+            logger.removeHandler(reasons)
+        if self._app.ExitCode and any("cannot start" in text for text in reasons.said):
+            self.stop()
+            raise PumpNotStarted("; ".join(reasons.said))
+
+    def _start(self) -> None:
         self._app.PubSub.publish("Application.init!")
         self.wait(self._initialize(), "the application to be ready")
         self._governor = self._app.Loop.create_task(self._govern(), name="run of the application")

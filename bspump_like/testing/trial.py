@@ -220,19 +220,34 @@ class Trial:
     def _answer(self, error: BaseException | str | None, answer: Mapping[str, Any]) -> Answer:
         return answer_with(error=ProcessingError(error) if isinstance(error, str) else error, **answer)
 
-    def isolate(self) -> None:
+    def isolate(self, keep: Iterable[str] = ()) -> Self:
         """Mock all that reaches outside: sources, sinks that do not lead to another pipeline, connections.
 
         Lookups stay: their tables are part of what is tried. What the test has mocked already stays as it is.
+
+        Args:
+            keep: Addresses of what stays real all the same.
+
+        Raises:
+            KeyError: Nothing is at one of them.
         """
+        self._refuse_if_begun("isolate")
+        kept = [self[address] for address in keep]
         for pipeline in self.pipelines.values():
-            sources = [source for source in pipeline.Sources if not source.passive and not isinstance(source, FeedSource)]
-            self._replace_sources(pipeline, sources)
+            outer = [source for source in pipeline.Sources if not (source.passive or isinstance(source, FeedSource))]
+            self._replace_sources(pipeline, [source for source in outer if source not in kept])
         for part in self._parts():
-            if isinstance(part, Sink) and not hasattr(part, "route") and not self.recorder(part.locate_address()).mocked:
+            reaches_out = isinstance(part, Sink) and not hasattr(part, "route")
+            if reaches_out and part not in kept and not self.is_mocked(part):
                 self._recorders[part] = mock_part(part, answer_with())
         for connection in self.app.pump_service.Connections.values():
-            mock_connection(connection)
+            if connection not in kept:
+                mock_connection(connection)
+        return self
+
+    def is_mocked(self, part: ProcessorBase) -> bool:
+        """Tell whether a part answers as the test says."""
+        return part in self._recorders and self._recorders[part].mocked
 
     def _replace_sources(self, pipeline: Pipeline, replaced: Sequence[Source]) -> None:
         feeds = {source: FeedSource(self.app, pipeline, source.Id) for source in replaced}
@@ -291,7 +306,11 @@ class Trial:
         return all(one.outcome is not None for one in fed) or any(p.is_error() for p in self.pipelines.values())
 
     def start(self) -> Self:
-        """Start the pump; it waits for what `feed` brings."""
+        """Start the pump; it waits for what `feed` brings.
+
+        Raises:
+            PumpNotStarted: It gives up: a lookup cannot be loaded, a target is not there.
+        """
         self._refuse_if_begun("start")
         self._begun = True
         self._running.start()
