@@ -9,43 +9,60 @@ _LOOKUP_PROVIDER = "a lookup loads itself: give FileLookup a 'path'"
 _SLACK = "a Slack webhook takes HTTP: a sink of your own posts to it, see docs/how-to/own-processor.md"
 _DRIVE = "write with FileBlockSink, and let a tool such as rclone copy the files"
 _PERSISTENT = "every matrix lives on over a restart: leave 'Persistent' away"
-_NO_STATE_FILE = "the store holds it: leave it out"
+_OWN_SOURCE = "write it on ReaderSource, see docs/how-to/own-processor.md, or bring the events over Kafka or files"
+_OWN = "write it as a processor of your own, see docs/how-to/own-processor.md"
+_COMPUTE = "compute fields with DeriveProcessor, decide with FilterProcessor or a step with 'when'"
 
-INSTEAD = {
-    "AsyncSink": "any sink may wait: collect in process(), write in 'async def flush()'",
-    "UnitTestSource": "use ListSource of bspump_like.testing",
-    "UnitTestSink": "use CollectSink of bspump_like.testing",
-    "UnitTestPipeline": "test the pipeline itself with bspump_like.testing",
+_MODULES = {
+    "amqp": ("AMQPConnection AMQPSink AMQPSource AMQPFullMessageSource", _OWN_SOURCE),
+    "analyzer": (
+        "Analyzer AnalyzingSource GeoAnalyzer LatchAnalyzer SessionAnalyzer ThresholdAnalyzer TimeDriftAnalyzer "
+        "TimeWindowAnalyzer",
+        "count with GroupByAggregator",
+    ),
+    "anomaly": ("AnomalyAnalyzer GeneralAnomaly AnomalyManager AnomalyStorage", _OWN),
+    "declarative": ("DeclarativeProcessor DeclarativeGenerator DeclarativeTimeWindowAnalyzer ExpressionBuilder", _COMPUTE),
+    "ftp": ("FTPConnection FTPSource", "let a tool such as rclone fetch the files, and read them with FileLineSource"),
+    "googledrive": ("GoogleDriveABCSink GoogleDriveBlockSink GoogleDriveConnection", _DRIVE),
+    "http": (
+        "HTTPABCClientSource HTTPClientSource HTTPClientTextSource HTTPClientLineSource HTTPClientCSVSource "
+        "HTTPClientWebSocketSink WebServiceSink WebServiceSource WebSocketSource",
+        _OWN_SOURCE,
+    ),
+    "ipc": ("DatagramSource DatagramSink StreamClientSink StreamServerSource", _OWN_SOURCE),
+    "ldap": ("LDAPConnection LDAPSource", _OWN_SOURCE),
+    "mail": ("SmtpConnection SmtpSink", "a sink of your own sends with smtplib, see docs/how-to/own-processor.md"),
+    "model": ("Model", _OWN),
+    "mongodb": ("MongoDBConnection MongoDBSource MongoDBSink MongoDBLookup MongoDBChangeStreamSource", _OWN_SOURCE),
+    "mysql": ("MySQLConnection MySQLSource MySQLSink MySQLLookup MySQLBinaryLogSource", _OWN_SOURCE),
+    "odbc": ("ODBCConnection ODBCSource ODBCSink", "use the parts of the database itself; SQLite needs no connection"),
+    "postgresql": (
+        "PostgreSQLConnection PostgreSQLSource PostgreSQLSink PostgreSQLLookup PostgreSQLLogicalReplicationSource", _OWN_SOURCE,
+    ),
+    "slack": ("SlackConnection SlackAbcSink SlackTextSink SlackMessageSink", _SLACK),
+    "ssh": ("SSHConnection SFTPSink", _DRIVE),
+    "timeseries": ("TimeSeriesPredictor", _OWN),
+    "winrm": (
+        "WinRMSource WindowsSuppressFilter",
+        "let Winlogbeat or Vector send the events of Windows to Kafka, and read them with KafkaSource",
+    ),
+    "zookeeper": ("ZooKeeperBatchLookupProvider", _LOOKUP_PROVIDER),
+}  # fmt: skip
+
+MODULES = {name: instead for name, (_, instead) in _MODULES.items()}
+"""Module of BSPump without `bspump.` -> what does its work here."""
+
+CLASSES = {
+    **{cls: instead for classes, instead in _MODULES.values() for cls in classes.split()},
     "FileBatchLookupProvider": _LOOKUP_PROVIDER,
     "HTTPBatchLookupProvider": _LOOKUP_PROVIDER,
-    "ZooKeeperBatchLookupProvider": _LOOKUP_PROVIDER,
-    "GoogleDriveABCSink": _DRIVE,
-    "GoogleDriveBlockSink": _DRIVE,
-    "GoogleDriveConnection": _DRIVE,
-    "SlackConnection": _SLACK,
-    "SlackAbcSink": _SLACK,
-    "SlackTextSink": _SLACK,
-    "SlackMessageSink": _SLACK,
-    "WinRMSource": "let Winlogbeat or Vector send the events of Windows to Kafka, and read them with KafkaSource",
-    "WindowsSuppressFilter": "use FilterProcessor",
-    "ODBCConnection": "use the connection of the database itself; for SQLite SQLiteSource and SQLiteSink need none",
-    "ODBCSource": "use the source of the database itself, such as SQLiteSource",
-    "ODBCSink": "use the sink of the database itself, such as SQLiteSink",
     "PersistentMatrix": _PERSISTENT,
     "PersistentNamedMatrix": _PERSISTENT,
     "PersistentGeoMatrix": _PERSISTENT,
     "PersistentSessionMatrix": _PERSISTENT,
     "PersistentTimeWindowMatrix": _PERSISTENT,
-    "PersistentIndex": _NO_STATE_FILE,
-    "AttributeFilter": "use SelectProcessor for a fixed list of fields",
-    "ContentFilter": "use FilterProcessor, or a step with 'when'",
-    "TimeDriftFilter": "use FilterProcessor with a condition on the time",
-    "RandomDrop": "use FilterProcessor",
-    "DeclarativeProcessor": "use DeriveProcessor to compute fields, FilterProcessor or a step with 'when' for conditions",
-    "DeclarativeGenerator": "use DeriveProcessor to compute fields, FilterProcessor or a step with 'when' for conditions",
-    "DeclarativeTimeWindowAnalyzer": "use GroupByAggregator",
-    "TimeSeriesPredictor": "write it as a processor of your own, see docs/how-to/own-processor.md",
     "IPGeoLookup": "load the ranges with FileLookup, and look up in a processor of your own",
     "MatrixLookup": "read the matrix in a processor of your own: locate_matrix()",
+    "MemcachedLookup": "load the table with FileLookup",
 }
 """Class of BSPump -> what does its work here."""

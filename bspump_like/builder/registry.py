@@ -21,7 +21,7 @@ from typing import Any
 
 from ..config import nearest
 from ..errors import ConfigError, MissingDependency, Problem
-from .contract import INSTEAD
+from .contract import CLASSES, MODULES
 
 PACKAGE = __package__.partition(".")[0]
 GROUP = f"{PACKAGE}.components"
@@ -152,8 +152,8 @@ class Registry:
             if name in components():
                 self._check_folder(name, components()[name])
                 return _import_module(components()[name], "class")
-        if name in INSTEAD:
-            raise _instead(name, "class")
+        if name in CLASSES:
+            raise _instead(name, "class", CLASSES[name])
         raise _problem(f"unknown class '{name}'", "class", _nearest_class(name))
 
     def _check_trust(self, found: Any) -> None:
@@ -201,8 +201,8 @@ class Registry:
         while module != PACKAGE and importlib.util.find_spec(module) is None:
             module = module.rpartition(".")[0]
         if module == PACKAGE and given.partition(".")[2]:
-            if name in INSTEAD and name not in own_components():
-                raise _instead(name, "module")
+            if parts[0] in MODULES and name not in own_components():
+                raise _instead(given, "module", CLASSES.get(name, MODULES[parts[0]]))
             hint = f"{name} is in '{own_components()[name]}'" if name in own_components() else _nearest_module(given)
             raise _problem(f"there is no module '{given}'", "module", hint)
         return _import_module(module, "module")
@@ -217,8 +217,8 @@ class Registry:
             return _problem(
                 f"the module '{module}' has no class '{name}'", "class", f"it is in '{own_components()[name]}'"
             )
-        if name in INSTEAD and module.partition(".")[0] in (_CONTRACT, PACKAGE):
-            return _instead(name, "class")
+        if name in CLASSES and module.partition(".")[0] in (_CONTRACT, PACKAGE):
+            return _instead(name, "class", CLASSES[name])
         loaded = vars(self._import(module, name))
         there = [key for key, value in loaded.items() if isinstance(value, type) and key[:1].isupper()]
         there += [key for key in loaded.get("__all__", ()) if key[:1].isupper()]
@@ -260,8 +260,8 @@ def said_where(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}{place}"
 
 
-def _instead(name: str, key: str) -> ConfigError:
-    return _problem(f"{name} of BSPump is not here", key, INSTEAD[name])
+def _instead(name: str, key: str, instead: str) -> ConfigError:
+    return _problem(f"{name} of BSPump is not here", key, instead)
 
 
 def _problem(message: str, key: str, hint: str = "") -> ConfigError:

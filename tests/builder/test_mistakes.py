@@ -269,7 +269,7 @@ MISTAKES = [
     Mistake(
         "BSPump: class that is not here",
         HEAD + "  sink:\n    module: bspump.slack\n    class: SlackTextSink\n",
-        "pump.yaml:5: SlackTextSink of BSPump is not here (a Slack webhook takes HTTP: a sink of your own "
+        "pump.yaml:5: bspump.slack of BSPump is not here (a Slack webhook takes HTTP: a sink of your own "
         "posts to it, see docs/how-to/own-processor.md)",
     ),
     Mistake(
@@ -281,7 +281,8 @@ MISTAKES = [
     Mistake(
         "BSPump: class without its module",
         HEAD + "  processors:\n  - class: WindowsSuppressFilter\n" + SINK,
-        "pump.yaml:5: WindowsSuppressFilter of BSPump is not here (use FilterProcessor)",
+        "pump.yaml:5: WindowsSuppressFilter of BSPump is not here (let Winlogbeat or Vector send the events of Windows to "
+        "Kafka, and read them with KafkaSource)",
     ),
     Mistake(
         "trust: a part that runs programs",
