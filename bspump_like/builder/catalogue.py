@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import importlib
 import inspect
 import re
 import textwrap
@@ -18,7 +17,7 @@ from typing import Annotated, Any, Literal
 
 from ..config import Option, Options
 from ..errors import ConfigError, Problem
-from .registry import PACKAGE, announced_components, own_components
+from .registry import PACKAGE, announced_components, import_component_module, own_components
 
 _KINDS = {
     "Sink": "sink", "Generator": "generator", "ProcessorBase": "processor", "Source": "source", "Lookup": "lookup",
@@ -118,7 +117,7 @@ def missing() -> dict[str, str]:
     reasons = {}
     for name, module in own_components().items():
         try:
-            importlib.import_module(module)
+            import_component_module(module)
         except ConfigError as error:
             reasons[name] = str(error)
     return reasons
@@ -133,7 +132,7 @@ def entry(name: str) -> Entry:
     known = {**announced_components(), **own_components()}
     exact = {one.lower(): one for one in known}.get(name.lower(), name)
     if exact in known:
-        module = importlib.import_module(known[exact])
+        module = import_component_module(known[exact])
         component = getattr(module, exact)
         if kind_of(component):
             return Entry(exact, known[exact], component)
@@ -147,7 +146,7 @@ def entry(name: str) -> Entry:
 
 def _imported(name: str, module: str) -> Entry | None:
     try:
-        found = getattr(importlib.import_module(module), name, None)
+        found = getattr(import_component_module(module), name, None)
     except ConfigError:
         return None  # `missing` says why
     return Entry(name, module, found) if isinstance(found, type) and kind_of(found) else None

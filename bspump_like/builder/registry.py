@@ -69,7 +69,7 @@ _KINDS = (PIPELINE, SOURCE, SINK, PROCESSOR, CONNECTION, LOOKUP, MATRIX, TRIGGER
 
 
 def _load(module: str, name: str) -> type:
-    loaded: type = getattr(_import_module(f"{PACKAGE}.{module}", "class"), name)
+    loaded: type = getattr(import_component_module(f"{PACKAGE}.{module}", "class"), name)
     return loaded
 
 
@@ -151,7 +151,7 @@ class Registry:
         for components in (own_components, announced_components):
             if name in components():
                 self._check_folder(name, components()[name])
-                return _import_module(components()[name], "class")
+                return import_component_module(components()[name], "class")
         if name in CLASSES:
             raise _instead(name, "class", CLASSES[name])
         raise _problem(f"unknown class '{name}'", "class", _nearest_class(name))
@@ -188,7 +188,7 @@ class Registry:
             # Appended, never put first: a file beside a definition must not stand in for an installed package.
             if str(directory) not in sys.path:
                 sys.path.append(str(directory))
-        return _import_module(module, "module")
+        return import_component_module(module, "module")
 
     def _own(self, module: str, given: str, name: str) -> ModuleType:
         """Import a module of this package; where files are cut differently than in the contract, the folder counts."""
@@ -205,7 +205,7 @@ class Registry:
                 raise _instead(given, "module", CLASSES.get(name, MODULES[parts[0]]))
             hint = f"{name} is in '{own_components()[name]}'" if name in own_components() else _nearest_module(given)
             raise _problem(f"there is no module '{given}'", "module", hint)
-        return _import_module(module, "module")
+        return import_component_module(module, "module")
 
     def _allowed(self, module: str) -> bool:
         allowed = self._allow | {announced.partition(".")[0] for announced in announced_components().values()}
@@ -233,7 +233,16 @@ class Registry:
         return _problem(f"the module '{module}' has no class '{name}'", "class", hint)
 
 
-def _import_module(module: str, key: str) -> ModuleType:
+def import_component_module(module: str, key: str = "module") -> ModuleType:
+    """Return a module of components, imported.
+
+    Args:
+        module: Its name.
+        key: The key of a definition that named it.
+
+    Raises:
+        ConfigError: It is not there, needs what is not installed, or fails; says why.
+    """
     try:
         return importlib.import_module(module)
     except MissingDependency as error:
