@@ -3,5 +3,14 @@
 from ..abc.lookup import AsyncLookupMixin, DictionaryLookup, Lookup, MappingLookup
 from .compact import CompactLookup
 from .file import FileLookup
+from .ipgeo import IPGeoLookup
 
-__all__ = ["AsyncLookupMixin", "CompactLookup", "DictionaryLookup", "FileLookup", "Lookup", "MappingLookup"]
+__all__ = [
+    "AsyncLookupMixin",
+    "CompactLookup",
+    "DictionaryLookup",
+    "FileLookup",
+    "IPGeoLookup",
+    "Lookup",
+    "MappingLookup",
+]

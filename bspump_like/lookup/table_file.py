@@ -63,7 +63,7 @@ class TableFile:
         try:
             found = os.stat(path)
         except FileNotFoundError:
-            raise self._mistake("path", f"there is no file '{path}'", _neighbours(path)) from None
+            raise self._mistake("path", f"there is no file '{path}'", neighbours(path)) from None
         return found.st_mtime_ns, found.st_size, found.st_ino
 
     def items(self) -> Iterator[tuple[Any, Any]]:
@@ -117,7 +117,8 @@ def _columns(row: Row | None) -> str:
     return "it has no rows" if row is None else f"its columns are {', '.join(map(str, row))}"
 
 
-def _neighbours(path: str) -> str:
+def neighbours(path: str) -> str:
+    """Return a hint for a file that is not there: the nearest name in its folder."""
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
         return f"there is no folder '{folder}' either"
