@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..builder.expansion import redact
@@ -112,11 +112,14 @@ def merged(reports: Iterable[Iterable[Row]]) -> list[Row]:
     return [_sum(rows) for rows in by_id.values()]
 
 
+def state_of(states: Sequence[str]) -> str:
+    """Return the states of workers as one: theirs if it is the same, else how many are in which."""
+    counts = Counter(states)
+    return states[0] if len(counts) == 1 else ", ".join(f"{number} {name}" for name, number in counts.most_common())
+
+
 def _sum(rows: list[Row]) -> Row:
-    states = Counter(row.state for row in rows)
-    state = (
-        rows[0].state if len(states) == 1 else ", ".join(f"{number} {name}" for name, number in states.most_common())
-    )
+    state = state_of([row.state for row in rows])
     summed = {field: sum(getattr(row, field) for row in rows) for field in (*COUNTS, "done", "total")}
     return Row(rows[0].id, state=state, seconds=max(row.seconds for row in rows), **summed)
 

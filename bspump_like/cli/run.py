@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--worker", type=_share, default=(0, 1), help=argparse.SUPPRESS)
     parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--link", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
 
 
 def _positive(text: str) -> int:
@@ -79,7 +80,8 @@ def _run_here(options: argparse.Namespace) -> int:
     from .session import Reporter, build, load_definitions, make_application, report_period, run_to_end
     from .views import View, choose_view
 
-    app = make_application(options.config, verbose=options.verbose)
+    listen = f"127.0.0.1:{options.port}" if options.port else None  # of a worker; its parent has the configured address
+    app = make_application(options.config, verbose=options.verbose, web_listen=listen)
     definitions = load_definitions(options.definitions, options.overrides)
     service, (index, count) = app.pump_service, options.worker
     configured = options.store or service.store_path
@@ -131,9 +133,20 @@ def _run_workers(options: argparse.Namespace) -> int:
     stop_timeout = PumpSettings("bspump").options.stop_timeout
 
     async def supervise() -> int:
-        return await Supervisor(_command(options), options.workers, base, view, stop_timeout + 5).run()
+        return await Supervisor(_command(options), options.workers, base, view, stop_timeout + 5, _listen()).run()
 
     return asyncio.run(supervise())
+
+
+def _listen() -> tuple[str, int] | None:
+    import asab
+
+    listen = asab.Config.get("web", "listen", fallback="") if asab.Config.has_section("web") else ""
+    if not listen:
+        return None
+    from ..web.api import address_of  # needs aiohttp
+
+    return address_of(listen)
 
 
 def _prepare(options: argparse.Namespace) -> int:

@@ -103,12 +103,13 @@ def load_definitions(paths: Sequence[str], overrides: Sequence[str]) -> list[Def
     return definitions
 
 
-def make_application(config: str | None, *, verbose: bool = False) -> BSPumpApplication:
+def make_application(config: str | None, *, verbose: bool = False, web_listen: str | None = None) -> BSPumpApplication:
     """Return an application that has read its configuration and not started.
 
     Args:
         config: The asab configuration file.
         verbose: Log debug messages, too.
+        web_listen: Address of the web API, in place of the configured one.
 
     Raises:
         ConfigError: The configuration file is missing or is none.
@@ -116,7 +117,7 @@ def make_application(config: str | None, *, verbose: bool = False) -> BSPumpAppl
     from ..application import BSPumpApplication
 
     with _reading(config):
-        app = BSPumpApplication([*(["-c", config] if config else []), *(["-v"] if verbose else [])])
+        app = BSPumpApplication([*(["-c", config] if config else []), *(["-v"] if verbose else [])], web_listen)
     return app
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from ..abc import Backoff
 from ..store import Store, StoreError
 from . import USAGE, link
+from .gateway import Gateway, free_port
 from .rows import COUNTS, Row, carried_on, merged
 from .stores import StoreFile, store_path
 from .views import View
@@ -41,23 +42,35 @@ class Supervisor:
         command: Arguments of `pump run` for all workers.
         count: Number of workers.
         store: Store path as configured.
+        listen: Host and port of the web API, if there is to be one.
         view: Shows the merged rows.
         stop_timeout: Seconds in which the workers have to stop.
     """
 
-    def __init__(self, command: Sequence[str], count: int, store: str, view: View, stop_timeout: float) -> None:
+    def __init__(
+        self, command: Sequence[str], count: int, store: str, view: View, stop_timeout: float,
+        listen: tuple[str, int] | None = None,
+    ) -> None:  # fmt: skip
         """Start nothing yet."""
         self._view = view
         self._stop_timeout = stop_timeout
         self._workers = [
-            _Worker(self, command, StoreFile(store_path(store, index, count), index, count)) for index in range(count)
+            _Worker(self, command, StoreFile(store_path(store, index, count), index, count), listen is not None)
+            for index in range(count)
         ]
+        self._gateway = Gateway(self._workers, *listen) if listen is not None else None
         self.stopping = asyncio.Event()
         self._forced = False
 
     async def run(self) -> int:
-        """Run until all workers have ended; return 0 if all ended with 0, else the largest code."""
+        """Run until all workers have ended; return 0 if all ended with 0, else the largest code.
+
+        Raises:
+            ConfigError: The web API cannot listen where it is told to.
+        """
         loop = asyncio.get_running_loop()
+        if self._gateway is not None:
+            await self._gateway.start()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._on_signal)
         self._view.start()
@@ -72,6 +85,8 @@ class Supervisor:
             await asyncio.wait([report, deadline])
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
+            if self._gateway is not None:
+                await self._gateway.stop()
         code = max(task.result() for task in tasks)
         self._view.end(self.rows(), code)
         return code
@@ -120,13 +135,17 @@ class Supervisor:
 class _Worker:
     """One place among the workers; the process in it may change."""
 
-    def __init__(self, supervisor: Supervisor, command: Sequence[str], store: StoreFile) -> None:
+    def __init__(self, supervisor: Supervisor, command: Sequence[str], store: StoreFile, serves: bool) -> None:
         self._supervisor = supervisor
         self._command = [sys.executable, "-m", __package__, *command, "--worker", f"{store.index}/{store.count}"]
         self.index = store.index
         self._store = store
         self._rows: list[Row] = []
-        self._carried: dict[str, Row] = {}
+        self._serves = serves
+        self.port = 0
+        """Of its own web API."""
+        self.carried: dict[str, Row] = {}
+        """What dead processes in this place have made durable."""
         self._first: float | None = None
         self._before = 0.0  # seconds between the start of the first process here and that of this one
         self._process: asyncio.subprocess.Process | None = None
@@ -134,7 +153,7 @@ class _Worker:
 
     def rows(self) -> list[Row]:
         """Return what all processes in this place have done."""
-        return carried_on(self._rows, self._carried, self._before)
+        return carried_on(self._rows, self.carried, self._before)
 
     @property
     def running(self) -> bool:
@@ -184,18 +203,20 @@ class _Worker:
         for id in said.keys() | (durable or {}).keys():
             row = said.get(id, Row(id))
             counts = dataclasses.asdict(row) if durable is None else durable.get(id, {})
-            before = self._carried.get(id, Row(id))
+            before = self.carried.get(id, Row(id))
             added = {field: getattr(before, field) + counts.get(field, 0) for field in COUNTS}
-            self._carried[id] = dataclasses.replace(row, state="restarting", seconds=row.seconds + self._before, **added)
+            self.carried[id] = dataclasses.replace(row, state="restarting", seconds=row.seconds + self._before, **added)
 
     async def _live(self) -> int:
         """Start one process, follow it to its end and return its status."""
         ours, theirs = socket.socketpair()
+        self.port = free_port() if self._serves else 0
         # A session of its own: Ctrl-C reaches the parent alone, which then asks the workers once.
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command, "--link", str(theirs.fileno()), pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE, start_new_session=True, env=environment(), limit=link.LIMIT,
+                *self._command, "--link", str(theirs.fileno()), "--port", str(self.port), pass_fds=[theirs.fileno()],
+                stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
+                env=environment(), limit=link.LIMIT,
             )  # fmt: skip
         finally:
             theirs.close()

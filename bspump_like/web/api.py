@@ -45,12 +45,14 @@ class WebAPI:
         """Create the web server; it starts with the application."""
         self._service = app.pump_service
         self._token = asab.Config.get("web", "token", fallback="") if asab.Config.has_section("web") else ""
-        host, port = _address(listen)
+        host, port = address_of(listen)
         if not self._token and not _is_loopback(host):
             raise ConfigError(
                 f"the web server is to listen on {host}, beyond this machine, without a token",
                 hint="set [web] token, or listen on 127.0.0.1",
             )
+        if asab.Config.has_section("web"):
+            asab.Config.set("web", "listen", f"{host} {port}")  # for asab the section wins over what it is given
         self.router = asab.web.create_web_server(app, config={"listen": f"{host} {port}", "servertokens": "prod"})
         lookups = LookupRoutes(self._service)
         for path, handler in (
@@ -91,7 +93,12 @@ def _json(value: Any, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(value, default=str), status=status, content_type="application/json")
 
 
-def _address(listen: str) -> tuple[str, int]:
+def address_of(listen: str) -> tuple[str, int]:
+    """Return host and port of `HOST:PORT`, `HOST PORT` or `PORT`, which means the loopback interface.
+
+    Raises:
+        ConfigError: It is something else.
+    """
     host, _, port = listen.strip().replace(" ", ":").rpartition(":")
     try:
         return host.strip("[]") or "127.0.0.1", int(port)

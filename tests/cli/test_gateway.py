@@ -1,0 +1,143 @@
+"""The web API of several workers: one address, figures that come together."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bspump_like.cli.gateway import merged_pipelines
+from bspump_like.cli.rows import Row
+
+from .conftest import Pump, Running
+
+RUN = ("run", "pump.yaml", "--allow", "parts", "--set", "pipelines.P.sink.config.path=out-{worker}.txt")
+WAIT = ("--set", "pipelines.P.source.config.wait=true")
+
+
+class Served:
+    """A pump with two workers and a web API."""
+
+    def __init__(self, pump: Pump, token: str = "") -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.token = token
+        (pump.directory / "web.conf").write_text(
+            f"[cli]\nreport_period=0.2\n[web]\nlisten=127.0.0.1:{self.port}\ntoken={token}\n"
+        )
+        self.running: Running = pump.start(*RUN, *WAIT, "--workers", "2", "-c", "web.conf")
+        self.running.wait_for(r"P: 1,000 in, 500 out")
+        self.wait_for("/ready", lambda status, _: status == 200)
+
+    def ask(self, path: str, token: str = "", method: str = "GET") -> tuple[int, Any]:
+        headers = {"Authorization": f"Bearer {token or self.token}"}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as error:
+            with error:
+                text = error.read().decode()
+                return error.code, json.loads(text) if text.startswith("{") else text
+
+    def wait_for(self, path: str, condition: Callable[[int, Any], bool]) -> tuple[int, Any]:
+        deadline = time.monotonic() + 20
+        while not condition(*(answer := self.ask(path))):
+            assert time.monotonic() < deadline, answer
+            time.sleep(0.02)
+        return answer
+
+    def kill_worker(self, index: int) -> None:
+        for task in Path(f"/proc/{self.running.process.pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                if f"--worker\0{index}/2".encode() in Path(f"/proc/{child}/cmdline").read_bytes():
+                    os.kill(int(child), signal.SIGKILL)
+                    return
+        raise AssertionError("there is no such worker")
+
+    def end(self) -> None:
+        self.running.process.send_signal(signal.SIGTERM)
+        assert self.running.end() == 0, self.running.said
+
+
+@pytest.fixture
+def served(pump: Pump) -> Served:
+    return Served(pump)
+
+
+def test_counts_come_together_also_after_a_death(served: Served) -> None:
+    status, pipelines = served.ask("/bspump/v1/pipelines")
+    assert status == 200, pipelines
+    assert (status, pipelines["P"]["Metrics"]["events_in"], pipelines["P"]["State"]) == (200, 1000, "running")
+    assert [pipelines["P"]["Workers"][index]["Metrics"]["events_in"] for index in "01"] == [500, 500]
+    assert served.wait_for("/ready", lambda status, _: status == 200)[1]["ready"]
+    assert served.ask("/live") == (200, {"live": True})
+
+    served.kill_worker(1)
+
+    status, told = served.wait_for("/ready", lambda status, _: status == 503)
+    assert told["workers"]["0"]["ready"]
+    assert "worker 1 " in told["workers"]["1"]["problem"]
+    served.wait_for("/ready", lambda status, _: status == 200)
+    _, pipelines = served.ask("/bspump/v1/pipelines")
+    assert pipelines["P"]["Metrics"]["events_in"] == 1000
+    assert pipelines["P"]["Workers"]["1"]["Metrics"]["events_in"] == 0
+    served.end()
+    assert "P: 1,000 in, 500 out, 500 dropped" in served.running.said
+
+
+def test_one_worker_can_be_asked(served: Served) -> None:
+    status, pipelines = served.ask("/worker/1/bspump/v1/pipelines")
+    assert (status, pipelines["P"]["Metrics"]["events_in"]) == (200, 500)
+    assert served.ask("/bspump/v1/lookup") == (200, [])
+    assert served.ask("/worker/7/live")[0] == 404
+    assert served.ask("/bspump/v1/lookup", method="DELETE") == (
+        405,
+        {"problem": "say which worker is meant: /worker/0/bspump/v1/lookup"},
+    )
+    served.end()
+
+
+def test_the_token_is_asked_for(pump: Pump) -> None:
+    served = Served(pump, "secret")
+    assert served.ask("/bspump/v1/pipelines", "wrong")[0] == 401
+    assert served.ask("/worker/0/bspump/v1/pipelines", "wrong")[0] == 401
+    assert served.ask("/bspump/v1/pipelines")[0] == 200
+    served.end()
+
+
+def test_an_address_that_is_taken_is_said(pump: Pump) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        (pump.directory / "web.conf").write_text(f"[web]\nlisten={port}\n")
+        done = pump(*RUN, "--workers", "2", "-c", "web.conf")
+    assert done.returncode == 2
+    assert f"the web server cannot listen on 127.0.0.1:{port}: " in done.stderr
+
+
+def test_profiles_and_states_are_merged() -> None:
+    def part(state: str, error: str | None, runs: int) -> dict[str, Any]:
+        profile = {"A": {"duration": 0.5, "run": runs, "mean": 0.5 / runs * 1e6}}
+        metrics = {"events_in": 10, "retries": 1}
+        return {"State": state, "Ready": not error, "Error": error, "Metrics": metrics, "Profile": profile}
+
+    answers = {0: {"P": part("running", None, 100)}, 1: {"P": part("error", "bad", 400)}}
+    carried = {0: {}, 1: {"P": Row("P", events_in=7, errors=2)}}
+    merged = merged_pipelines(answers, carried)["P"]
+    assert merged["State"] == "1 running, 1 error"
+    assert (merged["Ready"], merged["Error"]) == (False, "worker 1: bad")
+    assert merged["Metrics"]["events_in"] == 27
+    assert (merged["Metrics"]["errors"], merged["Metrics"]["retries"]) == (2, 2)
+    assert merged["Profile"] == {"A": {"duration": 1.0, "run": 500, "mean": 2000.0}}
