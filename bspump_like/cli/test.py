@@ -61,8 +61,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _files(definitions: list[str]) -> list[CaseFile]:
-    # Testing is a layer above what the command line needs otherwise.
     from ..errors import ConfigError, Problem
+
+    # Testing is a layer above what the command line needs otherwise.
     from ..testing.cases import CaseFile, case_file_of
 
     found: dict[str, CaseFile] = {}

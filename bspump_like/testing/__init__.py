@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .doubles import Call, Recorder
     from .feed import Fed
+    from .findings import Failure
     from .parts import CollectSink, ListSource
     from .pump import PumpTimeout, fresh_application, run_pump
     from .running import PumpNotStarted
     from .stores import MemoryStore
-    from .trial import Failure, Trial
+    from .trial import Trial
 
 __all__ = [
     "Call", "Clock", "CollectSink", "Failure", "Fed", "ListSource", "MemoryStore", "PumpNotStarted", "PumpTestCase",
@@ -28,7 +29,7 @@ __all__ = [
 
 # Imported on use: pytest loads the plugin in this folder at every start, in projects of other people, too.
 _HOMES = {
-    "Call": "doubles", "Clock": "clock", "CollectSink": "parts", "Failure": "trial", "Fed": "feed", "ListSource": "parts",
+    "Call": "doubles", "Clock": "clock", "CollectSink": "parts", "Failure": "findings", "Fed": "feed", "ListSource": "parts",
     "MemoryStore": "stores", "PumpNotStarted": "running", "PumpTestCase": "case", "PumpTimeout": "pump",
     "Recorder": "doubles", "Trial": "trial", "fresh_application": "pump", "run_pump": "pump",
 }  # fmt: skip
