@@ -67,6 +67,7 @@ def test_the_lead_moves_in_a_cluster(copies, kafka_cluster, make, scale):
     copies.fill(copies.count // 2)
     pump.start()
     for victim in kafka_cluster.nodes[: scale.pick(1, 3)]:
+        copies.fill(copies.count // 20)
         moving(pump, copies.count // 50)
         victim.kill()
         copies.fill(copies.count // 10)
