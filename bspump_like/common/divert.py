@@ -35,6 +35,13 @@ def compile_condition(written: Any) -> Condition:
     return compile_expression(written)
 
 
+def count_as_sent(pipeline: Pipeline) -> None:
+    """Count an event as one that leaves the pipeline; the chain, which sees only that nothing is returned, counts it as dropped."""
+    counters = pipeline.counters
+    counters.dropped -= 1
+    counters.events_out += 1
+
+
 class DivertProcessor(RouterProcessor):
     """Send the events for which a condition holds to another pipeline; the others go on.
 
@@ -92,4 +99,5 @@ class DivertProcessor(RouterProcessor):
         if not self._holds(context, event):
             return event
         self._target.accept(context, event)
+        count_as_sent(self.Pipeline)
         return None

@@ -10,7 +10,7 @@ from ..abc import Context, Event, ProcessorOptions
 from ..abc.processor import ConcurrencyOptions
 from ..config import nearest, option
 from ..errors import ConfigError, Problem, ProcessingError
-from .divert import Condition, compile_condition
+from .divert import Condition, compile_condition, count_as_sent
 from .router import RouterMixIn, RouterProcessor, RouterSink
 
 if TYPE_CHECKING:
@@ -132,7 +132,10 @@ class SwitchProcessor(_Switch, RouterProcessor):
 
     def process(self, context: Context, event: Event) -> Event:
         """Send the event away, or return it."""
-        return None if self._send(context, event) else event
+        if not self._send(context, event):
+            return event
+        count_as_sent(self.Pipeline)
+        return None
 
 
 class SwitchSink(_Switch, RouterSink):

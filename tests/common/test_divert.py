@@ -30,6 +30,18 @@ def test_events_for_which_the_condition_holds_leave() -> None:
     assert pumped([{"n": n} for n in range(4)], {"when": "n >= 2"}) == ([{"n": 0}, {"n": 1}], [{"n": 2}, {"n": 3}])
 
 
+def test_what_leaves_is_counted_as_sent_and_not_as_dropped() -> None:
+    def build(app: BSPumpApplication) -> None:
+        main, other = Pipeline(app, "Main"), Pipeline(app, "Other")
+        divert = DivertProcessor(app, main, config={"target": "Other", "when": "n > 6"})
+        main.build(ListSource(app, main, [{"n": n} for n in range(10)]), divert, CollectSink(app, main))
+        other.build(InternalSource(app, other), CollectSink(app, other))
+        app.pump_service.add_pipelines(main, other)
+
+    counters = run_pump(build).pump_service.Pipelines["Main"].counters
+    assert (counters.events_in, counters.events_out, counters.dropped) == (10, 10, 0)
+
+
 def test_the_condition_may_be_a_function() -> None:
     assert pumped([1, "x", 2], condition=lambda context, event: isinstance(event, str)) == ([1, 2], ["x"])
 
