@@ -43,9 +43,11 @@ lint: $(INSTALLED) ## check style and types
 
 docs: $(INSTALLED) ## write docs/reference from the declarations in the code
 	@$(BIN)/python tools/reference.py
+	@$(BIN)/python tools/commands.py
 
 docs-check: $(INSTALLED) ## fail if docs/reference is out of date or a link leads nowhere
 	@$(BIN)/python tools/reference.py --check
+	@$(BIN)/python tools/commands.py --check
 	@$(BIN)/python tools/links.py
 
 bench: $(INSTALLED) ## measure the event path against a hand-written loop

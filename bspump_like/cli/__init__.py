@@ -9,16 +9,16 @@ import sys
 from collections.abc import Sequence
 
 VERBS = {
-    "run": "run the pumps of one or more definitions",
+    "new": "make a new project with a pump that runs, and its tests",
+    "list": "list the components there are, or tell all about one",
     "lint": "check definitions without starting anything",
     "test": "run the cases beside definitions: these events in, those out",
-    "list": "list the components there are, or tell all about one",
+    "run": "run the pumps of one or more definitions",
+    "dead-letters": "list, show, replay or discard events that could not be processed",
     "graph": "draw pipelines, and what links them",
     "convert": "turn a definition in JSON into YAML, or back",
     "schema": "print the JSON Schema of definitions, for editors",
-    "new": "make a new project with a pump that runs, and its test",
     "completion": "print the script that completes pump's words in your shell",
-    "dead-letters": "list, show, replay or discard events that could not be processed",
 }
 """Verb -> what it does. The verb `a-b` is the module `a_b` here, with `EPILOG`, `add_arguments(parser)` and `run(args)`."""
 
@@ -73,6 +73,14 @@ def _parser(used: str) -> argparse.ArgumentParser:
         module.add_arguments(one)
         one.set_defaults(run=module.run)
     return parser
+
+
+def parser_of(verb: str) -> argparse.ArgumentParser:
+    """Return the parser of one verb, as the documentation shows it."""
+    parser = _parser(verb)
+    verbs = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    found: argparse.ArgumentParser = verbs.choices[verb]
+    return found
 
 
 def _complete(line: str) -> int:
