@@ -1,7 +1,7 @@
 """The five steps in BSPump's last release: a pipeline of processors, fed by `await self.process(event)`.
 
 That release was written for Pythons before 3.10: it passes `loop=` to asyncio and bare coroutines to `asyncio.wait`.
-`_accept_old_calls` takes both again for the few names it uses, so that it runs on the same Python as everything else here;
+`accept_old_calls` takes both again for the few names it uses, so that it runs on the same Python as everything else here;
 none of them stands on its event path.
 """
 
@@ -16,7 +16,9 @@ from .chain import Keep
 from .peer import report
 
 
-def _accept_old_calls() -> None:
+def accept_old_calls() -> None:
+    """Let asyncio take the calls that Python 3.10 and 3.11 have removed."""
+
     class Event(asyncio.Event):
         def __init__(self, *, loop: Any = None) -> None:
             super().__init__()
@@ -32,7 +34,7 @@ def _accept_old_calls() -> None:
 def prepare(lines: list[bytes], users: dict[str, dict[str, Any]], keep: Keep, batch: int) -> Any:
     """Return what runs the application to the end of the lines."""
     warnings.simplefilter("ignore")
-    _accept_old_calls()
+    accept_old_calls()
     asyncio.set_event_loop(asyncio.new_event_loop())
     import bspump
 

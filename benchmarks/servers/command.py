@@ -30,15 +30,16 @@ EVENTS = {"null": 2_000_000, "kafka": 1_000_000, "elasticsearch": 300_000}
 QUICK = {"null": 400_000, "kafka": 300_000, "elasticsearch": 100_000}
 
 NOTE = """\
-All systems do the same work on JSON web-access events of 230 to 330 bytes in a topic with 4 partitions: parse, three texts to
-numbers, derive one field; for Kafka and Elasticsearch serialise again. All deliver at least once, and commit offsets after
-delivery. Systems take turns; figures are medians over the rounds. CPU is that of the whole process tree, from /proc; what it costs to
-start and to take {small:,} events is measured apart and subtracted. `of the loop`: events per CPU second, against the loop,
-median of the ratios of a round. `spread` is how far the dearest round is from the cheapest. The servers share the cores with the
-system, so events/s to Elasticsearch is mostly what the node takes. Peak memory is that of the process tree, the sum of what
-is resident, looked at every {poll:.0f} ms. Latency is measured at half of the events/s beside it, for {seconds:.0f} s: from
-the stamp that the producer puts into an event, to Kafka until a consumer of the output has it, to Elasticsearch until a proxy before the node has
-handed on the answer to its bulk. Idle CPU is taken after that, without events, as long."""
+All systems do the same work on JSON web-access events of 230 to 330 bytes in a topic with 4 partitions: parse, three
+texts to numbers, derive one field; for Kafka and Elasticsearch serialise again. All deliver at least once, and commit
+offsets after delivery. Systems take turns; figures are medians over the rounds. CPU is that of the whole process tree,
+from /proc; what it costs to start and to take {small:,} events is measured apart and subtracted. `of the loop`: events
+per CPU second, against the loop, median of the ratios of a round. `spread` is how far the dearest round is from the
+cheapest. The servers share the cores with the system, so events/s to Elasticsearch is mostly what the node takes. Peak
+memory is that of the process tree, the sum of what is resident, looked at every {poll:.0f} ms. Latency is measured at
+half of the events/s beside it, for {seconds:.0f} s: from the stamp that the producer puts into an event, to Kafka until a
+consumer of the output has it, to Elasticsearch until a proxy before the node has handed on the answer to its bulk. Idle
+CPU is taken after that, without events, as long."""
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -25,7 +25,7 @@ class System:
         paths: What it can do.
         workers: Processes.
         commits: It commits offsets to the group when events are through.
-        progress: Tells how many events are through, where that cannot be seen at the servers.
+        counter: Tells how many events are through to null, where that cannot be seen at the servers.
         missing: Tells why it cannot run here, empty when it can.
         timed: Latency and idling are measured.
         python_path: Folders before this project's own, where Python looks for modules.
@@ -37,7 +37,7 @@ class System:
     paths: tuple[str, ...] = PATHS
     workers: int = 1
     commits: bool = True
-    progress: Callable[[Job], int] | None = None
+    counter: Callable[[Job], int] | None = None
     missing: Callable[[], str] = lambda: ""
     timed: bool = True
     python_path: tuple[str, ...] = ()
@@ -60,4 +60,6 @@ def systems(tree: str = "") -> list[System]:
         tree: Folder with another version of `bspump_like`, to measure in place of this one.
     """
     pumps = [dataclasses.replace(one, python_path=(tree,) if tree else ()) for one in (PUMP, PUMP2)]
-    return [HAND, *pumps]
+    from .peers import peers
+
+    return [HAND, *pumps, *peers()]

@@ -66,11 +66,16 @@ class Job:
         return path
 
 
+def read_job(path: str) -> Job:
+    """Return the job of a file."""
+    return Job(**json.loads(pathlib.Path(path).read_text(encoding="utf-8")))
+
+
 def job_of_arguments() -> Job:
     """Return the job whose file the command line names."""
     parser = argparse.ArgumentParser()
     parser.add_argument("job")
-    return Job(**json.loads(pathlib.Path(parser.parse_args().job).read_text(encoding="utf-8")))
+    return read_job(parser.parse_known_args()[0].job)
 
 
 def make_events(count: int, sent: int = 0) -> list[bytes]:
