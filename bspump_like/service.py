@@ -112,6 +112,8 @@ class PumpService(asab.Service):
     def add_matrix(self, matrix: Any) -> Any:
         """Add a matrix; RuntimeError when there is one with this id."""
         self._add("Matrix", self.Matrixes, matrix)
+        if self._running:
+            self.start_background(matrix.on_start(), f"start of matrix {matrix.Id}")
         return matrix
 
     def add_matrixes(self, *matrixes: Any) -> None:
@@ -195,6 +197,9 @@ class PumpService(asab.Service):
                 await matrix.on_start()
             self._running = True
             await self._start_pipelines(list(self.Pipelines.values()))
+            for state in self._kept_states():
+                if (stored := await self.store.call(Store.shared, state.Id)) is not None:
+                    state.load(*stored)
             self.start_background(replay_forever(self), "replay of dead letters")
         except (BSPumpError, OSError) as error:
             L.error("cannot start: %s", error)
@@ -284,6 +289,17 @@ class PumpService(asab.Service):
                 elif (stored := await self.store.call(Store.shared, state.Id)) is not None:
                     state.load(*stored)
 
+    def _kept_states(self) -> list[SharedState]:
+        """Return the states that are stored though no part of a pipeline holds them."""
+        return [matrix for matrix in self.Matrixes.values() if matrix.keeps and matrix not in self._sharing]
+
+    async def _save_kept(self) -> None:
+        saved = {state.Id: (list[str](), state.save()) for state in self._kept_states()}
+        if saved:
+            await self.store.call(Store.commit, Commit(shared=saved))
+            for _, one in saved.values():
+                one.done()
+
     async def _store_marks(self, pipelines: list[Pipeline]) -> None:
         """Store where the parts begin: what a crash before the first barrier leaves behind that is cut off, and no more.
 
@@ -359,6 +375,8 @@ class PumpService(asab.Service):
                 await self._quietly(source.on_stop, source.locate_address())
             for processor in pipeline.iter_processors():
                 await self._quietly(processor.on_stop, f"{pipeline.Id}.{processor.Id}")
+        if self._started:
+            await self._quietly(self._save_kept, "the store of states that no pipeline holds")
         for matrix in self.Matrixes.values():
             await self._quietly(matrix.on_stop, f"matrix {matrix.Id}")
         for lookup in self.Lookups.values():

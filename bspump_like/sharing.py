@@ -53,10 +53,11 @@ def of_pipeline(db: sqlite3.Connection, pipeline: str) -> list[str]:
 
 
 def forget(db: sqlite3.Connection, forgotten: set[str]) -> None:
-    """Forget the part that pipelines had in states; with the last of its pipelines a state goes."""
+    """Forget the part that pipelines had in states; with the last of its pipelines a state goes. What has none stays."""
     for id, pipelines in db.execute("SELECT id, pipelines FROM shared").fetchall():
-        left = [pipeline for pipeline in decode(pipelines) if pipeline not in forgotten]
-        if left:
+        sharing = decode(pipelines)
+        left = [pipeline for pipeline in sharing if pipeline not in forgotten]
+        if left or not sharing:
             db.execute("UPDATE shared SET pipelines = ? WHERE id = ?", (encode(left), id))
         else:
             db.execute("DELETE FROM shared WHERE id = ?", (id,))

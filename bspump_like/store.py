@@ -149,7 +149,10 @@ class Store:
             StoreError: The file cannot be written (disk full, locked); nothing of it is stored.
         """
         moved = [(p, s, k, v) for (p, s), parts in commit.positions.items() for k, v in parts.items()]
+        durable = any(saved.durable for _, saved in commit.shared.values())
         try:
+            if durable:
+                self._db.execute("PRAGMA synchronous=FULL")
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
                 self._db.executemany(
@@ -171,6 +174,9 @@ class Store:
                     sharing.write(self._db, id, pipelines, saved)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"cannot write the store {self.path}", detail=str(error), hint="free space") from error
+        finally:
+            if durable:
+                self._db.execute("PRAGMA synchronous=NORMAL")
 
     def positions(self, pipeline: str, source: str) -> dict[str, Any]:
         """Return partition -> where to resume, of one source."""

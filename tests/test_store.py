@@ -255,6 +255,7 @@ class Blocks:
 
     def __init__(self, *blocks, whole=False):
         self.header, self.whole, self.blocks = {"n": len(blocks)}, whole, blocks
+        self.durable = False
 
     def changes(self):
         yield from self.blocks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 
 class Saved(Protocol):
@@ -14,6 +14,9 @@ class Saved(Protocol):
 
     whole: bool
     """True: `changes` are against nothing, so what is stored is forgotten first."""
+
+    durable: bool
+    """True: the transaction must be on disk when it is complete, since files that belong to earlier ones are written next."""
 
     def changes(self) -> Iterator[tuple[str, int, bytes | None]]:
         """Yield what differs from what is stored: a stream, the number of a block in it, and its new content.
@@ -37,6 +40,9 @@ class SharedState:
     """
 
     Id: str
+
+    keeps: ClassVar[bool] = False
+    """True: it is stored even if no part holds it, when the pump stops."""
 
     def save(self) -> Saved:
         """Return the state as it is now; called on the event loop between two batches, so copy and do not compute."""

@@ -11,8 +11,18 @@ from .closed import ClosedRows
 from .geo import GeoMatrix
 from .matrix import Matrix
 from .named import NamedMatrix
+from .persistent import (
+    PersistentGeoMatrix,
+    PersistentMatrix,
+    PersistentNamedMatrix,
+    PersistentSessionMatrix,
+    PersistentTimeWindowMatrix,
+)
 from .session import SessionMatrix
 from .updater import MatrixUpdater
 from .window import TimeWindowMatrix
 
-__all__ = ["ClosedRows", "GeoMatrix", "Matrix", "MatrixUpdater", "NamedMatrix", "SessionMatrix", "TimeWindowMatrix"]
+__all__ = [
+    "ClosedRows", "GeoMatrix", "Matrix", "MatrixUpdater", "NamedMatrix", "PersistentGeoMatrix", "PersistentMatrix",
+    "PersistentNamedMatrix", "PersistentSessionMatrix", "PersistentTimeWindowMatrix", "SessionMatrix", "TimeWindowMatrix",
+]  # fmt: skip

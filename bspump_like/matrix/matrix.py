@@ -130,6 +130,11 @@ class Matrix(Configurable, SharedState):
             self._cells = self._array = self.Array
         return self._cells
 
+    def _adopt(self, cells: Array) -> None:
+        """Use another buffer of the same shape and content."""
+        rows, self._cells = len(self.Array), cells
+        self.Array = self._array = cells[:rows]
+
     def _resize(self, rows: int) -> None:
         cells, used = self._own(), len(self.Array)
         if rows > len(cells):
@@ -295,11 +300,14 @@ class Matrix(Configurable, SharedState):
         self.settle()
         self._own()
         memory, streams = self._copied()
-        return SavedMatrix(self._header(), streams, memory, self._stored, self._saved_names())
+        return self._saved(self._header(), streams, memory)
+
+    def _saved(self, header: Mapping[str, Any], streams: Mapping[str, Array], memory: Array) -> Saved:
+        return SavedMatrix(header, streams, memory, self._stored, self._saved_names())
 
     def _copied(self) -> tuple[Array, dict[str, Array]]:
-        memory = self._stored.copy(self.Array)
-        return memory, {"cells": memory}
+        cells, memory = self._stored.copy(self.Array, self._cells.nbytes)
+        return memory, {"cells": cells}
 
     def _saved_names(self) -> SavedNames | None:
         return None
@@ -323,6 +331,8 @@ class Matrix(Configurable, SharedState):
                 f"matrix {self.Id} is declared differently from what the store holds: {header['layout']}, now {self._layout()}",
                 hint="give it another id, or start from the beginning",
             )
+        if "file" in header and not self.keeps:
+            raise self._refuse("its cells are in files now; make it a Persistent matrix, or start from the beginning")
         self._begin(header["rows"])
         self.ClosedRows = ClosedRows(np.frombuffer(header["closed"], np.int64).tolist())
         self._uncleared = set(header["uncleared"])

@@ -100,7 +100,11 @@ def read_names(blocks: Sequence[bytes]) -> Iterator[tuple[Any, int]]:
 
 
 class Stored:
-    """What the store holds of one matrix."""
+    """What the store holds of one matrix.
+
+    Memory that is used for the first time costs many times as much as a copy into memory that was used before. So there are two
+    pieces, with room for the matrix to grow, which take turns: one holds what is stored, the other takes the next copy.
+    """
 
     def __init__(self) -> None:
         """Begin without knowing."""
@@ -111,18 +115,33 @@ class Stored:
         self.memory: Array | None = None
         self.spare: Array | None = None
 
-    def copy(self, cells: Array) -> Array:
-        """Return a copy of cells, in the memory of an earlier one when its size is right: fresh memory costs as much again."""
+    def copy(self, cells: Array, room: int) -> tuple[Array, Array]:
+        """Return a copy of cells, and the memory that it stands in.
+
+        Args:
+            cells: What to copy.
+            room: Bytes that they may soon need.
+        """
         spare, self.spare = self.spare, None
-        if spare is None or spare.shape != cells.shape or spare.dtype != cells.dtype:
-            spare = np.empty(cells.shape, cells.dtype)
+        if spare is None or len(spare) < cells.nbytes:
+            spare = np.empty(max(room, cells.nbytes), np.uint8)
         plain = f"V{cells.dtype.itemsize}"  # bytes as they are: copying field by field is slow
-        np.copyto(spare.view(plain), cells.view(plain))
-        return spare
+        copied = spare[: cells.nbytes].view(plain).reshape(cells.shape)
+        np.copyto(copied, cells.view(plain))
+        return copied.view(cells.dtype), spare
+
+
+def fresh_memory(size: int) -> Array:
+    """Return memory that the system has really given us, not only promised."""
+    memory = np.empty(size, np.uint8)
+    memory.fill(0)
+    return memory
 
 
 class SavedMatrix:
     """A matrix at one barrier; see `Saved`."""
+
+    durable = False
 
     def __init__(
         self,
@@ -145,6 +164,7 @@ class SavedMatrix:
         self.whole = not stored.known
         self._streams = {name: bytes_of(cells) for name, cells in streams.items()}
         self._memory, self._stored, self._names = memory, stored, names
+        self._spare: Array | None = None
 
     def changes(self) -> Iterator[tuple[str, int, bytes | None]]:
         """Yield the blocks that differ."""
@@ -157,6 +177,9 @@ class SavedMatrix:
                 yield name, number, data[number * BLOCK : (number + 1) * BLOCK].tobytes()
             if old is not None and len(old) > len(data):
                 yield name, blocks, None
+        old_memory = self._stored.memory
+        if old_memory is None or len(old_memory) < len(self._memory):
+            self._spare = fresh_memory(len(self._memory))  # here, off the event loop
         if self._names is not None:
             yield from self._names.changes()
 
@@ -164,7 +187,7 @@ class SavedMatrix:
         """Note what is stored now."""
         stored = self._stored
         stored.known, stored.streams = True, self._streams
-        stored.spare, stored.memory = stored.memory, self._memory
+        stored.spare, stored.memory = self._spare if self._spare is not None else stored.memory, self._memory
         if self._names is not None:
             self._names.done()
 

@@ -194,6 +194,10 @@ class TimeWindowMatrix(NamedMatrix):
             self.Array[...] = taken
         return self._cells
 
+    def _adopt(self, cells: Array) -> None:
+        rows, self._cells = len(self.Array), cells
+        self._view(rows)
+
     def _resize(self, rows: int) -> None:
         cells, used = self._own(), len(self.Array)
         if rows > cells.shape[1]:
@@ -316,9 +320,11 @@ class TimeWindowMatrix(NamedMatrix):
 
     def _copied(self) -> tuple[Array, dict[str, Array]]:
         used = self._cells[self._offset : self._offset + self.Columns, : len(self.Array)]
-        memory = self._stored.copy(used)
-        first = self._head - self.Columns  # by its number, so that a column that moves in the window stays what it is
-        columns = {f"column {first + index}": column for index, column in enumerate(memory)}
+        cells, memory = self._stored.copy(used, self._cells.nbytes // 2)
+        # By its number, and in the order of its remainder: a column that moves in the window stays what and where it is.
+        first, count = self._head - self.Columns, self.Columns
+        order = sorted(range(count), key=lambda index: (first + index) % count)
+        columns = {f"column {first + index}": cells[index] for index in order}
         return memory, {**columns, _WARMING: self.WarmingUpCount.copy()}
 
     def _load_cells(self, streams: Mapping[str, bytes]) -> None:
@@ -380,7 +386,9 @@ class TimeWindowMatrix(NamedMatrix):
         if not len(times):
             return taken
         if not np.isfinite(times).all():
-            raise ProcessingError("a timestamp is no number", detail=f"event {int(np.argmin(np.isfinite(times)))} of the batch")
+            raise ProcessingError(
+                "a timestamp is no number", detail=f"event {int(np.argmin(np.isfinite(times)))} of the batch"
+            )
         if not self._placed:
             self._place(times[0])
         heads = self._judge(times, taken)

@@ -43,6 +43,7 @@ def stored_matrix(matrix: Tree, store: pathlib.Path) -> Iterator[Any]:
             built = getattr(matrices, matrix["class"]).construct(app, matrix)
             found = opened.shared("M")
             if found is not None:
+                built.Path = str(store.parent.parent / "matrices" / "M")  # where the files of a persistent one are
                 built.load(*found)
             yield built
     finally:
@@ -67,11 +68,13 @@ def kill_and_compare(pump: Pump, matrix: Tree, scale: Scale, expected: Any) -> N
     assert len({place for place in places if 0 < place < scale.events}) > 1, "it was never killed on its way"
 
 
-@pytest.mark.parametrize("behind_generator", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "behind_generator"), [("NamedMatrix", False), ("NamedMatrix", True), ("PersistentNamedMatrix", False)]
+)
 def test_a_killed_pump_leaves_a_named_matrix_as_its_position_says(
-    make: Make, scale: Scale, behind_generator: bool
+    make: Make, scale: Scale, kind: str, behind_generator: bool
 ) -> None:
-    matrix = {"id": "M", "class": "NamedMatrix", "args": {"dtype": DTYPE}}
+    matrix = {"id": "M", "class": kind, "args": {"dtype": DTYPE}}
     killed = make(pump(matrix, behind_generator=behind_generator, row=["group"], batch=77))
     write_events(killed.folder / "in.ndjson", scale.events)
     times = 2 if behind_generator else 1  # each line becomes two events
@@ -86,9 +89,10 @@ def test_a_killed_pump_leaves_a_named_matrix_as_its_position_says(
     kill_and_compare(killed, matrix, scale, expected)
 
 
-def test_a_killed_pump_leaves_a_window_of_time_as_its_position_says(make: Make, scale: Scale) -> None:
+@pytest.mark.parametrize("kind", ["TimeWindowMatrix", "PersistentTimeWindowMatrix"])
+def test_a_killed_pump_leaves_a_window_of_time_as_its_position_says(make: Make, scale: Scale, kind: str) -> None:
     args = {"dtype": DTYPE, "start_time": 0, "resolution": 500, "columns": 4}
-    matrix = {"id": "M", "class": "TimeWindowMatrix", "args": args}
+    matrix = {"id": "M", "class": kind, "args": args}
     killed = make(pump(matrix, behind_generator=False, row=["group"], time="id", batch=77))
     write_events(killed.folder / "in.ndjson", scale.events)
 

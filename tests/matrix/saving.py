@@ -12,7 +12,7 @@ class Failing:
     """A `Saved` whose last write fails."""
 
     def __init__(self, saved: Any) -> None:
-        self.header, self.whole, self._saved = saved.header, saved.whole, saved
+        self.header, self.whole, self.durable, self._saved = saved.header, saved.whole, saved.durable, saved
 
     def changes(self) -> Any:
         yield from self._saved.changes()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import math
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from bspump_like import matrix as matrices
 from bspump_like.matrix import GeoMatrix, Matrix, NamedMatrix, SessionMatrix, TimeWindowMatrix
 from tests.matrix.saving import StoredMatrix
 
@@ -350,9 +353,67 @@ class GeoMachine(MatrixMachine):
         }
 
 
-@pytest.mark.parametrize("machine", [PlainMachine, NamedMachine, SessionMachine, WindowMachine, GeoMachine])
+class InFiles:
+    """The same machines with matrices in files, as they are when a pump has started."""
+
+    def make(self):
+        if not hasattr(self, "folder"):
+            self.folder = tempfile.TemporaryDirectory()
+        matrix = super().make()
+        persistent = getattr(matrices, f"Persistent{type(matrix).__name__}")
+        arguments = self.arguments(matrix)
+        matrix = persistent(self.app, dtype=matrix.DType, **arguments)
+        asyncio.run(matrix.on_start())
+        assert isinstance(matrix.Array, np.memmap)
+        return matrix
+
+    def arguments(self, matrix):
+        own = {name: value for name, value in vars(self).items() if name == "options"}
+        config = {"path": self.folder.name, **own.get("options", {})}
+        config["max_closed_rows_capacity"] = matrix.MaxClosedRowsCapacity
+        arguments = {"config": config}
+        if isinstance(matrix, TimeWindowMatrix):
+            arguments |= {"start_time": 0, "resolution": RESOLUTION, "columns": COLUMNS}
+        if isinstance(matrix, GeoMatrix):
+            arguments |= {"bbox": matrix.Bbox, "resolution": matrix.Resolution}
+        return arguments
+
+    def teardown(self):
+        super().teardown()
+        self.folder.cleanup()
+
+
+class PlainInFiles(InFiles, PlainMachine):
+    pass
+
+
+class NamedInFiles(InFiles, NamedMachine):
+    @rule()
+    def copy_over(self):
+        self.matrix.deserialize(self.matrix.serialize())  # its files belong to one matrix
+
+
+class SessionInFiles(InFiles, SessionMachine):
+    pass
+
+
+class WindowInFiles(InFiles, WindowMachine):
+    pass
+
+
+class GeoInFiles(InFiles, GeoMachine):
+    pass
+
+
+MACHINES = [PlainMachine, NamedMachine, SessionMachine, WindowMachine, GeoMachine]
+IN_FILES = [PlainInFiles, NamedInFiles, SessionInFiles, WindowInFiles, GeoInFiles]
+
+
+@pytest.mark.parametrize("machine", [*MACHINES, *IN_FILES])
 def test_matrix_is_what_plain_dicts_and_lists_say(app, monkeypatch, machine):
     monkeypatch.setattr(MatrixMachine, "app", app)
     case = machine.TestCase
-    case.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+    case.settings = settings(
+        max_examples=10 if issubclass(machine, InFiles) else 40, stateful_step_count=30, deadline=None
+    )
     case().runTest()

@@ -1,0 +1,216 @@
+"""Matrices in files: the cells are a memory map, and what a barrier saves of them are files, too.
+
+A folder of three files: `array.dat` is what the pump works on, for other processes to look at. `state.0.dat` and
+`state.1.dat` take turns: a barrier brings one of them up to date, writing the blocks that differ, and when it is on disk the
+store notes which one it is, in the transaction that holds the positions. So a crash leaves one of the two exactly as the
+store says; and since that transaction is on disk before the other file is touched, a loss of power does, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..abc.state import Saved
+from ..config import option
+from ..errors import ConfigError
+from .geo import GeoMatrix, GeoMatrixOptions
+from .matrix import Array, Matrix, MatrixOptions
+from .named import NamedMatrix
+from .saving import BLOCK, SavedNames, Stored, bytes_of, differing
+from .session import SessionMatrixOptions, SessionMixIn
+from .window import TimeWindowMatrix, TimeWindowMatrixOptions
+
+_STAMP = 16
+"""Bytes at the beginning of a state file: the number of the barrier, 0 while it is written."""
+
+
+class PersistentMatrixOptions(MatrixOptions):
+    """Options of matrices in files."""
+
+    path: str = option(
+        "", "folder of the files, of this matrix alone; empty: matrices/ID beside the store", example="var/delays"
+    )
+
+
+class PersistentMatrix(Matrix):
+    """A matrix whose cells are a memory-mapped file, for arrays that are large, or that other processes look at.
+
+    It takes part in barriers as every matrix does. What the store holds of it is only which of two files is right, and the names,
+    which are not cut. One that no part of a pipeline holds is stored when the pump stops. Until the pump starts there are no
+    files: the cells are in memory.
+    """
+
+    class Options(PersistentMatrixOptions):
+        """Where the files are."""
+
+    keeps = True
+
+    def _configured(self) -> None:
+        super()._configured()
+        self.Path = ""
+        """The folder of the files; empty before the start."""
+        self._turn = 0
+        self._barrier = 0
+
+    def create_path(self) -> str:
+        """Make the folder of the files and return its path; override it for another place.
+
+        Raises:
+            OSError: It cannot be made.
+        """
+        store = self.App.pump_service.store_path
+        beside = pathlib.Path("var" if store == ":memory:" else pathlib.Path(store).parent)
+        path = pathlib.Path(self.options.path) if self.options.path else beside / "matrices" / self.Id
+        path.mkdir(parents=True, exist_ok=True)
+        return str(path)
+
+    async def on_start(self) -> None:
+        """Move the cells into a file.
+
+        Raises:
+            ConfigError: It cannot be made.
+        """
+        await super().on_start()
+        if self.Path:
+            return
+        try:
+            self.Path = await asyncio.to_thread(self.create_path)
+            mapped = self._allocate(self._own().shape)
+        except OSError as error:
+            raise self._refuse(f"its files cannot be made: {error}; set 'path' to another folder") from error
+        mapped[...] = self._cells
+        self._adopt(mapped)
+
+    def _allocate(self, shape: tuple[int, ...]) -> Array:
+        if not self.Path:
+            return super()._allocate(shape)
+        size = max(int(np.prod(shape)) * self.DType.itemsize, 1)
+        path = os.path.join(self.Path, "array.dat")
+        with open(f"{path}.new", "w+b") as file:
+            os.posix_fallocate(file.fileno(), 0, size)  # a full disk is an error here, not a crash at some write
+            cells = np.memmap(file, self.DType, "r+", shape=shape)
+        os.replace(f"{path}.new", path)  # who has mapped the old one keeps it
+        return cells
+
+    def _saved(self, header: Mapping[str, Any], streams: Mapping[str, Array], memory: Array) -> Saved:
+        return _SavedInFile(self, header, streams, memory)
+
+    def _state_file(self, turn: int) -> str:
+        return os.path.join(self.Path, f"state.{turn}.dat")
+
+    def load(self, header: Mapping[str, Any], streams: Mapping[str, Sequence[bytes]]) -> None:
+        """Take the state back that `save` gave.
+
+        Raises:
+            ConfigError: The matrix is declared differently now, or its file is not the one that belongs to the store.
+        """
+        where = header.get("file")
+        if where is not None:
+            streams = {**streams, **self._read(where)}
+        super().load(header, streams)
+        self._stored = Stored()  # the files are what is compared with
+        if where is not None:
+            self._turn, self._barrier = where["turn"], where["barrier"]
+
+    def _read(self, where: Mapping[str, Any]) -> dict[str, list[bytes]]:
+        path = self._state_file(where["turn"])
+        try:
+            data = pathlib.Path(path).read_bytes()
+        except OSError as error:
+            data, reason = b"", str(error)
+        else:
+            reason = "it is of another barrier"
+        if data[:_STAMP] != _stamp(where["barrier"]):
+            raise ConfigError(
+                f"the file {path} of matrix {self.Id} does not belong to the store: {reason}",
+                hint="bring back the file, or start from the beginning",
+            )
+        return {name: [data[at : at + size]] for name, (at, size) in where["streams"].items()}
+
+
+class _SavedInFile:
+    """A matrix at one barrier, on its way into the file whose turn it is; see `Saved`."""
+
+    whole = False
+    durable = True
+    header: Mapping[str, Any]
+
+    def __init__(
+        self, matrix: PersistentMatrix, header: Mapping[str, Any], streams: Mapping[str, Array], memory: Array
+    ) -> None:
+        self._matrix, self._memory, self._stored = matrix, memory, matrix._stored
+        self._names: SavedNames | None = matrix._saved_names()
+        self._turn, self._barrier = 1 - matrix._turn, matrix._barrier + 1
+        self._pieces: list[tuple[int, Array]] = []
+        layout, at = {}, _STAMP
+        for name, cells in streams.items():
+            data = bytes_of(cells)
+            layout[name] = [at, len(data)]
+            self._pieces.append((at, data))
+            at += -(-len(data) // 8) * 8
+        self._size = at
+        self.header = {**header, "file": {"turn": self._turn, "barrier": self._barrier, "streams": layout}}
+
+    def changes(self) -> Iterator[tuple[str, int, bytes | None]]:
+        """Bring the file up to date and yield the blocks of names."""
+        descriptor = os.open(self._matrix._state_file(self._turn), os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            os.ftruncate(descriptor, self._size)
+            os.posix_fallocate(descriptor, 0, self._size)
+            with os.fdopen(os.dup(descriptor), "r+b") as file:
+                mapped = np.memmap(file, np.uint8, "r+", shape=(self._size,))
+            mapped[:_STAMP] = np.frombuffer(_stamp(0), np.uint8)
+            for at, data in self._pieces:
+                old = mapped[at : at + len(data)]
+                for number in differing(data, np.asarray(old)):
+                    block = slice(number * BLOCK, (number + 1) * BLOCK)
+                    old[block] = data[block]
+            mapped[:_STAMP] = np.frombuffer(_stamp(self._barrier), np.uint8)
+            mapped.flush()
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if self._names is not None:
+            yield from self._names.changes()
+
+    def done(self) -> None:
+        """Note which file is right now."""
+        self._matrix._turn, self._matrix._barrier = self._turn, self._barrier
+        self._stored.spare = self._memory
+        if self._names is not None:
+            self._names.done()
+
+
+def _stamp(barrier: int) -> bytes:
+    return b"MATRIX\0\1" + barrier.to_bytes(_STAMP - 8, "little")
+
+
+class PersistentNamedMatrix(PersistentMatrix, NamedMatrix):
+    """A `NamedMatrix` in files; see `PersistentMatrix`."""
+
+
+class PersistentSessionMatrix(SessionMixIn, PersistentNamedMatrix):
+    """A `SessionMatrix` in files; see `PersistentMatrix`."""
+
+    class Options(PersistentMatrixOptions, SessionMatrixOptions):
+        """Where the files are, and the options of sessions."""
+
+
+class PersistentTimeWindowMatrix(PersistentNamedMatrix, TimeWindowMatrix):
+    """A `TimeWindowMatrix` in files; see `PersistentMatrix`."""
+
+    class Options(PersistentMatrixOptions, TimeWindowMatrixOptions):
+        """Where the files are, and how the window moves."""
+
+
+class PersistentGeoMatrix(PersistentMatrix, GeoMatrix):
+    """A `GeoMatrix` in files; see `PersistentMatrix`."""
+
+    class Options(PersistentMatrixOptions, GeoMatrixOptions):
+        """Where the files are, and the bounding box."""
