@@ -13,7 +13,7 @@ EPILOG = """
 examples:
   pump graph flights.yaml                     as indented lines
   pump graph flights.yaml -o flights.svg      needs Graphviz (apt install graphviz)
-  pump graph flights.yaml --format mermaid    for a ```mermaid block in Markdown
+  pump graph flights.yaml -o flights.md       a Mermaid block, which code hosts draw
   pump graph etc/*.json --format dot | dot -Tpdf > pump.pdf
 
 It shows sources, processors and sinks, where tees, routers, branches and errors lead, and who uses which lookup, connection and
