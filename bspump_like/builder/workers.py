@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import asab
@@ -80,16 +80,52 @@ def check_pipeline(pipeline: Pipeline, path: KeyPath, worker: Worker) -> Iterato
                 f"{type(source).__name__} cannot share its input, so each of {worker[1]} workers would read all of it", path,
                 hint="run it without --workers, or put its pipeline into a definition of its own",
             )  # fmt: skip
-        state = next((part for _, part in pipeline.stateful_parts()), None)
-        if getattr(source, "rebalances", False) and getattr(source, "keeps_positions", False):
-            what = "positions in our stores" if state is None else f"the state of {type(state).__name__}"
-            yield Problem(
-                f"the group of {type(source).__name__} moves partitions from worker to worker, and {what} cannot follow",
-                path, hint="remove group_id, then each worker has partitions of its own; or run it without --workers",
-            )  # fmt: skip
+        yield from _check_group(source, [pipeline], path, worker)
     for processor in pipeline.iter_processors():
         if not getattr(processor, "shares", True):
             yield Problem(
                 f"{type(processor).__name__} keeps state over all of its input, so {worker[1]} workers would each have a part",
                 path, hint="run it without --workers, or put its pipeline into a definition of its own",
             )  # fmt: skip
+
+
+def check_linked(pipelines: Mapping[str, Pipeline], worker: Worker) -> Iterator[Problem]:
+    """Yield a problem if several workers would divide a state that stands in a pipeline behind that of the source.
+
+    Args:
+        pipelines: All of them by id, built.
+        worker: Who we are.
+    """
+    for pipeline in pipelines.values() if worker[1] > 1 else ():
+        behind = _behind(pipeline, pipelines)
+        for source in pipeline.Sources:
+            yield from _check_group(source, behind, (), worker)
+
+
+def _behind(pipeline: Pipeline, pipelines: Mapping[str, Pipeline]) -> list[Pipeline]:
+    """Return the pipeline and those that its events may come to: linked ones, and those that options name."""
+    found = [pipeline]
+    for one in found:
+        named = {other.Id for other in one.committer.pipelines}
+        for part in one.iter_processors():
+            for name, field in type(part).Options.declarations().items():
+                values = getattr(part.options, name, None) if field.refers == "input" else None
+                named.update(str(value).partition(".")[0] for value in ([values] if isinstance(values, str) else values or ()))
+        found += [other for id in sorted(named) if (other := pipelines.get(id)) is not None and other not in found]
+    return found
+
+
+def _check_group(source: Source, pipelines: Sequence[Pipeline], path: KeyPath, worker: Worker) -> Iterator[Problem]:
+    """Yield a problem if the server may move input of `source` to a worker that has not what belongs to it."""
+    if worker[1] == 1 or not getattr(source, "rebalances", False):
+        return
+    parts = [part for pipeline in pipelines for part in pipeline.iter_processors()]
+    keepers = {part for pipeline in pipelines for _, part in pipeline.stateful_parts()}
+    state = next((part for part in parts if part in keepers or part.shared_states()), None)
+    if state is None and not getattr(source, "keeps_positions", False):
+        return
+    what = "positions in our stores" if state is None else f"the state of {state.locate_address()}"
+    yield Problem(
+        f"the group of {source.locate_address()} moves partitions from worker to worker, and {what} cannot follow", path,
+        hint="remove group_id, then each worker has partitions of its own; or run it without --workers",
+    )  # fmt: skip

@@ -92,6 +92,8 @@ def _run_here(options: argparse.Namespace) -> int:
     if count == 1 or options.prepare:
         anew = {"from_start": options.from_start, "rerun": options.rerun}
         resharing.prepare(configured, count, service.Pipelines, **anew)
+        if options.from_start:
+            _say_what_is_not_forgotten(app)
     if options.prepare:
         return 0
     if options.once:
@@ -105,6 +107,17 @@ def _run_here(options: argparse.Namespace) -> int:
     else:
         view = LinkView(app, options.link)
     return run_to_end(app, Reporter(app, view, secrets))
+
+
+def _say_what_is_not_forgotten(app: BSPumpApplication) -> None:
+    for pipeline in app.pump_service.Pipelines.values():
+        for source in pipeline.Sources:
+            if not getattr(source, "keeps_positions", True):
+                print(
+                    f"{source.locate_address()}: its server knows where it was, and --from-start does not change that; "
+                    "give it another group_id to begin anew",
+                    file=sys.stderr,
+                )
 
 
 def _end_after_one_cycle(app: BSPumpApplication) -> None:

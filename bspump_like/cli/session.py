@@ -18,6 +18,7 @@ from ..builder import PumpBuilder, construct_pumps, load
 from ..builder.expansion import redact
 from ..builder.loader import Definition
 from ..builder.overrides import NoSuchPlaceError
+from ..builder.workers import check_linked
 from ..config import Configurable, Seconds, option
 from ..errors import ConfigError, Problem
 from .rows import Row, rows_of
@@ -138,6 +139,8 @@ def build(
             handler.addFilter(_SecretFilter(secrets))
     builders = [PumpBuilder(definition, allow=allow, worker=worker) for definition in definitions]
     construct_pumps(builders, app, app.pump_service)
+    if problems := list(check_linked(app.pump_service.Pipelines, worker)):
+        raise ConfigError(problems)
     return secrets
 
 

@@ -192,6 +192,42 @@ def test_what_workers_cannot_share_is_refused_with_the_remedy(pump: Pump, write:
     assert "pump.yaml:1: Cycles cannot share its input, so each of 2 workers would read all of it" in done.stderr
 
 
+KAFKA = """connections: [{id: Kafka, class: KafkaConnection}]
+pipelines:
+  - id: P
+    source: {class: KafkaSource, args: {connection: Kafka}, config: {topic: t, group_id: g}}
+    processors: [{class: TeeProcessor, config: {targets: [Q]}}]
+    sink: {class: NullSink}
+  - id: Q
+    source: {class: InternalSource}
+    processors: [{class: GroupByAggregator, config: {figures: {n: count}}}]
+    sink: {class: NullSink}
+"""
+
+
+def test_a_state_behind_a_group_is_refused_in_a_linked_pipeline_too(
+    pump: Pump, write: Callable[[str, str], str]
+) -> None:
+    write("pump.yaml", KAFKA)
+    assert pump("lint", "pump.yaml").returncode == 0
+    done = pump("lint", "pump.yaml", "--workers", "2")
+    assert done.returncode == 1
+    assert "the group of P.*KafkaSource moves partitions from worker to worker, and the state of Q.GroupBy" in done.stdout
+
+    write("pump.yaml", KAFKA.replace(", group_id: g", ""))
+    assert pump("lint", "pump.yaml", "--workers", "2").returncode == 0
+    write("pump.yaml", KAFKA.replace("GroupByAggregator, config: {figures: {n: count}}", "JSONParserProcessor"))
+    assert pump("lint", "pump.yaml", "--workers", "2").returncode == 0
+
+
+def test_from_start_says_what_it_cannot_forget(pump: Pump, write: Callable[[str, str], str]) -> None:
+    write("pump.yaml", KAFKA.replace("GroupByAggregator, config: {figures: {n: count}}", "JSONParserProcessor"))
+    running = pump.start("run", "pump.yaml", "--from-start")
+    running.wait_for(r"P\.\*KafkaSource: its server knows where it was, and --from-start does not change that")
+    running.process.kill()
+    running.end()
+
+
 @pytest.mark.parametrize(
     ("path", "expected"),
     [("var/bspump.db", "var/bspump.worker-1-of-4.db"), ("s", "s.worker-1-of-4"), (":memory:", ":memory:")],
