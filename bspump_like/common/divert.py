@@ -36,7 +36,7 @@ def compile_condition(written: Any) -> Condition:
 
 
 def count_as_sent(pipeline: Pipeline) -> None:
-    """Count an event as one that leaves the pipeline; the chain, which sees only that nothing is returned, counts it as dropped."""
+    """Count an event as sent: the chain, which sees only that nothing is returned, counts it as dropped."""
     counters = pipeline.counters
     counters.dropped -= 1
     counters.events_out += 1
