@@ -236,15 +236,20 @@ def mock_connection(connection: Connection) -> None:
 
 def mock_lookup(lookup: Lookup, table: Mapping[Any, Any]) -> None:
     """Let a lookup hold this table and load nothing; whoever has found it already finds the table in it."""
+    _set(lookup, Lazy=True, load=_unchanged)  # the pump loads no lazy lookup
     if isinstance(lookup, DictionaryLookup):
         lookup.set(table)
-        _set(lookup, load=_unchanged, on_stop=_nothing)
-        return
-    kind = type(lookup)
-    asks = inspect.iscoroutinefunction(getattr(kind, "get", None))
-    # Special methods are looked up in the class, so the class is another one: the same, with these on top.
-    methods = {**_ASKED_LATER, "mocked_table": dict(table)} if asks else {**_ASKED, "mocked_table": dict(table)}
-    lookup.__class__ = type(kind.__name__, (kind,), {"__module__": kind.__module__, "__doc__": kind.__doc__, **methods})
+    elif hasattr(lookup, "find"):
+
+        async def find(keys: list[Any]) -> Mapping[Any, Any]:
+            return {key: table[key] for key in keys if key in table}
+
+        _set(lookup, find=find)  # the server's part; batches and cache are the lookup's own
+    else:
+        kind = type(lookup)
+        # Special methods are looked up in the class, so the class is another one: the same, with these on top.
+        methods = {"__module__": kind.__module__, "__doc__": kind.__doc__, **_READING, "mocked_table": dict(table)}
+        lookup.__class__ = type(kind.__name__, (kind,), methods)
 
 
 def _set(part: Any, **methods: Any) -> None:
@@ -272,15 +277,10 @@ def _get(self: Any, key: Any, default: Any = None) -> Any:
     return self.mocked_table.get(key, default)
 
 
-async def _get_later(self: Any, key: Any, default: Any = None) -> Any:
-    return self.mocked_table.get(key, default)
-
-
-_ASKED: dict[str, Any] = {
-    "load": _unchanged, "on_stop": _nothing, "get": _get,
+_READING: dict[str, Any] = {
+    "on_stop": _nothing, "get": _get,
     "__getitem__": lambda self, key: self.mocked_table[key],
     "__iter__": lambda self: iter(self.mocked_table),
     "__len__": lambda self: len(self.mocked_table),
     "__contains__": lambda self, key: key in self.mocked_table,
 }  # fmt: skip
-_ASKED_LATER: dict[str, Any] = {**_ASKED, "get": _get_later}

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from bspump_like import Drop, Generator, Outcome, Pipeline, Processor, Sink, TriggerSource, option
-from bspump_like.common import InternalSource, NullSink, RouterSink, TeeProcessor
+from bspump_like import Drop, Generator, MappingLookup, Outcome, Pipeline, Processor, Sink, TriggerSource, option
+from bspump_like.abc.cached_lookup import CachedLookup
+from bspump_like.common import AsyncLookupEnricher, InternalSource, LookupEnricher, NullSink, RouterSink, TeeProcessor
 from bspump_like.testing import ListSource, MemoryStore, PumpTestCase, PumpTimeout, Trial
 from bspump_like.trigger import PeriodicTrigger
 
@@ -194,6 +195,45 @@ def test_inputs_are_shown_as_they_were(pump):
     assert trial.last_input("P.Change") == {"a": 1}
     assert trial.outputs("P.Change") == [{"a": 1, "changed": True}]
     assert given == {"a": 1}
+
+
+class Ranges(MappingLookup):
+    """A lookup that is no dictionary."""
+
+    async def load(self):
+        raise AssertionError("a mocked lookup loads nothing")
+
+    def __getitem__(self, key):
+        raise AssertionError("and is not asked itself")
+
+    def __iter__(self):
+        return iter(())
+
+    def __len__(self):
+        return 0
+
+
+class Remote(CachedLookup):
+    """A lookup that asks a server."""
+
+    async def find(self, keys):
+        raise AssertionError("nor is the server")
+
+
+@pytest.mark.parametrize(("lookup", "enricher"), [(Ranges, LookupEnricher), (Remote, AsyncLookupEnricher)])
+def test_any_lookup_can_hold_a_table(pump, lookup, enricher):
+    def build(app):
+        app.pump_service.add_lookup(lookup(app, "L"))
+        chain(lambda app, p: enricher(app, p, config={"lookup": "L", "key": "k", "target": "v"}))(app)
+
+    trial = pump(build)
+    trial.mock("lookup:L", table={"a": 1})
+    trial.feed("P", {"k": "a"}, {"k": "b"}, {"k": "a"})
+    trial.run()
+
+    assert trial.outputs("P") == [{"k": "a", "v": 1}, {"k": "b"}, {"k": "a", "v": 1}]
+    assert trial.recorder("P").events == trial.outputs(f"P.{enricher.__name__}")
+    assert "a" in trial["lookup:L"] or lookup is Remote
 
 
 def test_an_event_may_enter_in_the_middle(pump):
