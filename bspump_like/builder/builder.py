@@ -240,7 +240,7 @@ class PumpBuilder:
             return self._construct(lambda: build(app, self._for_construct(definition)), definition, section)
         except BrokenError:
             if isinstance(definition, Mapping):
-                self.links.broken[group].add(str(definition.get("id") or definition.get("class")))
+                self.links.known.broken[group].add(str(definition.get("id") or definition.get("class")))
             raise
 
     def _class(self, definition: Mapping[str, Any], kind: Kind) -> Any:
@@ -333,7 +333,7 @@ class PumpBuilder:
                 self._report.unsound.add(problem.path)
         self._report.add(found)
         pipelines = tree.get("pipelines")
-        self.links.declared |= {
+        self.links.known.declared |= {
             str(one.get("id") or one.get("class")) for one in pipelines or () if isinstance(one, Mapping)
         }
 
@@ -363,9 +363,8 @@ def construct_pumps(builders: Sequence[PumpBuilder], app: BSPumpApplication, svc
     """
     for builder in builders:
         builder.begin()
-    declared = set[str]().union(*(builder.links.declared for builder in builders))
-    for builder in builders:
-        builder.links.declared = declared
+    for builder in builders[1:]:
+        builder.links.join(builders[0].links.known)
     for phase in _PHASES:
         for builder in builders:
             getattr(builder, phase)(app, svc)

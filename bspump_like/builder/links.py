@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -27,26 +28,46 @@ _LOCATE: dict[str, tuple[str, Callable[[BSPumpService, Any], Any]]] = {
 """What an option may refer to -> where it is defined, and how it is found."""
 
 
+@dataclasses.dataclass
+class Known:
+    """What is known of all definitions that are built together.
+
+    Attributes:
+        incomplete: One of them could not be read whole: what seems to be missing may stand in the rest.
+        declared: Ids of the pipelines that are defined, whether they can be built or not.
+        broken: Group -> ids of the parts that are defined but cannot be built.
+    """
+
+    incomplete: bool = False
+    declared: set[str] = dataclasses.field(default_factory=set)
+    broken: dict[str, set[str]] = dataclasses.field(
+        default_factory=lambda: {"connections": set(), "lookups": set(), "matrices": set()}
+    )
+
+
 class Links:
     """The names that one definition uses.
 
     Args:
         report: Takes what is not there.
-        incomplete: The definition could not be read whole: what seems to be missing may stand in the rest.
+        incomplete: The definition could not be read whole.
 
     Attributes:
-        declared: Ids of all pipelines that are defined, those of other definitions too.
-        broken: Group -> ids of the parts that are defined but cannot be built.
+        known: What may be named.
     """
 
     def __init__(self, report: Report, *, incomplete: bool) -> None:
         """Know no part yet."""
-        self.declared: set[str] = set()
-        self.incomplete = incomplete
-        self.broken: dict[str, set[str]] = {"connections": set(), "lookups": set(), "matrices": set()}
+        self.known = Known(incomplete)
         self._report = report
         self._routes: list[tuple[KeyPath, str]] = []
         self._parts: list[tuple[Any, KeyPath]] = []
+
+    def join(self, known: Known) -> None:
+        """Share what is known with another definition, before anything is built: either may use what the other defines."""
+        known.incomplete |= self.known.incomplete
+        known.declared |= self.known.declared
+        self.known = known
 
     def check_args(self, svc: BSPumpService, definition: Mapping[str, Any], path: KeyPath) -> None:
         """Check the connections and lookups that `args` name.
@@ -61,7 +82,7 @@ class Links:
             known = svc.Connections if group == "connections" else svc.Lookups
             if value in known:
                 continue
-            if value in self.broken[group] or self.incomplete:
+            if value in self.known.broken[group] or self.known.incomplete:
                 raise BrokenError  # the reason is reported there
             what = group.removesuffix("s")
             hint = nearest(value, known) or f"there is none; define it under '{group}'"
@@ -107,7 +128,7 @@ class Links:
         if kind == "input":
             return self._check_input(svc, named, path)
         group, locate = _LOCATE[kind]
-        if self.incomplete or named in self.broken[group]:
+        if self.known.incomplete or named in self.known.broken[group]:
             return ()
         try:
             locate(svc, named)
@@ -120,7 +141,7 @@ class Links:
             svc.locate_input(address)
         except ConfigError as error:
             there = address.partition(".")[0]
-            if self.incomplete or (there in self.declared and there not in svc.Pipelines):
+            if self.known.incomplete or (there in self.known.declared and there not in svc.Pipelines):
                 return ()  # it is defined and could not be built, which is said
             if there in svc.Pipelines:
                 hint = f"the pipeline '{there}' gets no events from others; give it an InternalSource"

@@ -1,6 +1,6 @@
 """Read a definition: files are put together, templates and branches written out, references replaced.
 
-    files -> include -> --set variables -> templates -> --set -> branches -> ${...} -> a plain tree
+    files -> include -> --set variables -> templates -> --set -> branches -> --set -> ${...} -> a plain tree
 
 Each step has a file of its own. Every mistake on the way is kept with its file and line, and so is the way from each key of
 the finished tree back to where it was written.
@@ -21,7 +21,7 @@ from .expansion import Expansion, redact
 from .includes import Includes
 from .limits import Budget, TooLargeError
 from .origins import Origins
-from .overrides import apply_overrides, is_early
+from .overrides import NoSuchPlaceError, apply_overrides, is_early
 from .positions import KeyPath
 from .templates import Templates
 
@@ -72,8 +72,9 @@ class Definition:
         A problem that has a file keeps it. In a dict the path says where, since there are no lines.
         """
         message = problem.message
-        if problem.path in self._templates:
-            message = message.replace(repr(self._at(problem.path)), repr(self._templates[problem.path]))
+        for path, text in self._templates.items():
+            if path[: len(problem.path)] == problem.path:  # the value itself, or one in it
+                message = message.replace(repr(self._at(path)), repr(text))
         found = self._origins.locate(problem) if self._origins is not None else problem
         return dataclasses.replace(
             found, message=redact(message, self.secrets), hint=redact(problem.hint, self.secrets),
@@ -118,6 +119,17 @@ def load(
     return definition
 
 
+def _apply(origins: Origins, overrides: Iterable[str]) -> list[str]:
+    """Write the overrides that fit, and return the others: they may mean a pipeline that will be made of a branch."""
+    late = []
+    for override in overrides:
+        try:
+            apply_overrides(origins, [override])
+        except NoSuchPlaceError:
+            late.append(override)
+    return late
+
+
 def _finish(document: Document, overrides: tuple[str, ...]) -> Definition:
     includes = Includes(document)
     origins = includes.join()
@@ -127,9 +139,10 @@ def _finish(document: Document, overrides: tuple[str, ...]) -> Definition:
         apply_overrides(origins, [one for one in overrides if is_early(one)])
         templates = Templates(origins, budget)
         templates.write_out()
-        apply_overrides(origins, [one for one in overrides if not is_early(one)])
+        late = _apply(origins, [one for one in overrides if not is_early(one)])
         branches = Branches(origins)
         branches.write_out()
+        apply_overrides(origins, late)
         variables = origins.tree.get("variables")
         variables = variables if isinstance(variables, dict) else {}
         expansion = Expansion(origins, variables, budget, templates.parameters())

@@ -134,7 +134,7 @@ def _any_of(forms: list[Schema]) -> Schema:
 
 def _is_plain(value: Any) -> bool:
     try:
-        json.dumps(value)
+        json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
         return False
     return True

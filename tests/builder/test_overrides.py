@@ -65,3 +65,14 @@ def test_the_given_tree_is_left_alone() -> None:
     load(given, ["pipelines.C.sink.config.path=other"])
 
     assert given == tree()
+
+
+def test_an_override_reaches_into_branches_as_they_are_written_and_as_they_become() -> None:
+    step = {"id": "Late", "when": "a", "branch": {"processors": [{"class": "X"}], "sink": {"class": "S"}}}
+    tree = {"pipelines": [{"id": "P", "processors": [step], "sink": {"class": "S"}}]}
+
+    for override in ("pipelines.P.processors.Late.branch.sink.class=T", "pipelines.P-Late.sink.class=T"):
+        definition = load(tree, [override])
+        assert definition.tree["pipelines"][1]["sink"]["class"] == "T"
+        assert definition.place(("pipelines", 1, "sink", "class")) == (f"--set {override.partition('=')[0]}", 0)
+    assert load(tree, ["pipelines.P.processors.Late.when=b"]).tree["pipelines"][0]["processors"][0]["config"]["when"] == "b"
