@@ -62,7 +62,6 @@ CLASSES = {
     "PersistentSessionMatrix": _PERSISTENT,
     "PersistentTimeWindowMatrix": _PERSISTENT,
     "IPGeoLookup": "load the ranges with FileLookup, and look up in a processor of your own",
-    "MatrixLookup": "read the matrix in a processor of your own: locate_matrix()",
     "MemcachedLookup": "load the table with FileLookup",
 }
 """Class of BSPump -> what does its work here."""
