@@ -41,7 +41,8 @@ class SQLiteLookup(SQLLookup):
         lookups:
           - id: Planes
             class: SQLiteLookup
-            config: {path: var/planes.db, table: planes, key: tailnum, lazy: true}
+            lazy: true
+            config: {path: var/planes.db, table: planes, key: tailnum}
     """
 
     class Options(SQLiteLookupOptions):

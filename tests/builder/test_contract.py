@@ -1,65 +1,37 @@
-"""Definitions written for BSPump: they load as they are, and what is not here is named with what to use instead."""
+"""Definitions written for BSPump: its modules are found, and what is not here is named with what to use instead.
+
+That its own example runs as it is shows tests/cli/test_lint.py.
+"""
 
 from __future__ import annotations
 
-import json
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bspump_like.builder import PumpBuilder
+from bspump_like.builder import registry
+from bspump_like.builder.catalogue import Entry, entries
 from bspump_like.builder.contract import CLASSES, MODULES
 from bspump_like.builder.registry import own_components
-from bspump_like.testing import run_pump
 
 from .conftest import Mistakes
 
-# Every key as BSPump's own example has it: modules of BSPump, a trigger with an empty id, a module with a dash.
-BSPUMP = {
-    "pipelines": [{
-        "id": "MyPipeline0", "args": {}, "config": {},
-        "sources": [{
-            "id": "FileCSVSource", "module": "bspump.file", "class": "FileCSVSource", "args": {},
-            "config": {"path": "etc/test.csv", "post": "noop"},
-            "trigger": {"module": "bspump.trigger", "class": "OpportunisticTrigger", "id": "", "args": {}},
-        }],
-        "processors": [{"module": "bspump-pumpbuilder", "class": "Processor00", "args": {}, "config": {}}],
-        "sink": {"module": "bspump.common", "class": "PPrintSink", "args": {}, "config": {}},
-    }],
+KINDS = {
+    "source": registry.SOURCE, "sink": registry.SINK, "processor": registry.PROCESSOR, "generator": registry.PROCESSOR,
+    "connection": registry.CONNECTION, "lookup": registry.LOOKUP, "matrix": registry.MATRIX, "trigger": registry.TRIGGER,
+    "pipeline": registry.PIPELINE,
 }  # fmt: skip
 
 
-@pytest.fixture
-def bspump_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    (tmp_path / "etc").mkdir()
-    (tmp_path / "etc" / "test.csv").write_text("name,n\na,1\nb,2\n")
-    (tmp_path / "bspump-pumpbuilder.py").write_text(
-        "import bspump_like\nclass Processor00(bspump_like.Processor):\n"
-        "    def process(self, context, event):\n        return {**event, 'seen': True}\n"
+@pytest.mark.parametrize("one", list(entries()), ids=lambda one: one.name)
+def test_each_component_is_found_as_definitions_of_bspump_name_it(one: Entry) -> None:
+    found = registry.Registry(["bspump.subprocess"]).find(
+        one.name, one.module.replace("bspump_like", "bspump", 1), KINDS[one.kind]
     )
-    (tmp_path / "pump.json").write_text(json.dumps(BSPUMP))
-    monkeypatch.chdir(tmp_path)
-    path = list(sys.path)
-    yield tmp_path
-    sys.path[:] = path
-    sys.modules.pop("bspump-pumpbuilder", None)
 
-
-def test_the_example_of_bspump_runs_unchanged(bspump_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    builder = PumpBuilder("pump.json", allow=["bspump-pumpbuilder"])
-
-    def end_after_the_file(app: object) -> None:
-        builder.construct_pump(app, app.pump_service)  # type: ignore[attr-defined,arg-type]
-        for source in app.pump_service.Pipelines["MyPipeline0"].Sources:  # type: ignore[attr-defined]
-            source.once = True  # like `pump run --once`: the trigger would look for new files for ever
-
-    run_pump(end_after_the_file)
-
-    printed = " ".join(capsys.readouterr().out.split())
-    assert printed == "{'n': '1', 'name': 'a', 'seen': True} {'n': '2', 'name': 'b', 'seen': True}"
+    assert found is one.component
 
 
 @pytest.mark.parametrize("name", sorted(CLASSES))
