@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from .config import nearest
+from .expression.regular import Regular
 
 Matches: TypeAlias = Callable[[Any], bool]
 _Test: TypeAlias = Callable[[Any], bool]
@@ -30,7 +31,7 @@ def compile_query(query: Mapping[str, Any]) -> Matches:
     """Return a function that tells whether an event matches a query; the empty query matches everything.
 
     Raises:
-        ValueError: It is no query; the message says where.
+        ValueError: It is no query; the message says where. The function raises it, if a pattern takes too long for a text.
     """
     if not isinstance(query, Mapping):
         raise ValueError(f"a query is a dict of fields and conditions, not {query!r}")
@@ -98,7 +99,7 @@ def _operator(name: str, value: Any, options: str) -> _Condition:
         raise ValueError(f"there is no operator {name}; {nearest(name, _OPERATORS)}")
     try:
         return _regex(value, options) if name == "$regex" else make(value)
-    except (TypeError, KeyError, re.error) as error:
+    except (TypeError, KeyError, ValueError) as error:
         raise ValueError(f"{name} cannot take {value!r}: {error}") from error
 
 
@@ -176,8 +177,9 @@ def _modulo(value: Any) -> _Condition:
 
 
 def _regex(value: Any, options: str) -> _Condition:
-    flags = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
-    pattern = value if isinstance(value, re.Pattern) else re.compile(value, sum(flags[one] for one in options))
+    if not set(options) <= set("imsx"):
+        raise ValueError(f"$options are of i, m, s and x, not {options!r}")
+    pattern = value if isinstance(value, re.Pattern) else Regular(f"(?{options}){value}" if options else value)
     return _any(lambda one: isinstance(one, str) and pattern.search(one) is not None)
 
 

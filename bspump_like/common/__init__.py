@@ -10,7 +10,11 @@ from .aggregator import (
     ListEventAggregationStrategy,
     StringAggregationStrategy,
 )
-from .bytes import BytesToStringParser, HexlifyProcessor, StringToBytesParser
+from .base64 import Base64DecodeProcessor, Base64EncodeProcessor
+from .bytes import BytesToStringParser, HexlifyProcessor, StringToBytesParser, UnhexlifyProcessor
+from .compress import CompressProcessor, DecompressProcessor
+from .csv import CSVDumperProcessor, CSVParserProcessor
+from .delay import DelayProcessor
 from .derive import DeriveProcessor
 from .divert import DivertProcessor
 from .enricher import AsyncLookupEnricher, LookupEnricher
@@ -28,6 +32,8 @@ from .json import (
     StdDictToJsonParser,
     StdJsonToDictParser,
 )
+from .key_value import KeyValueParserProcessor
+from .log import LogProcessor
 from .mapping import (
     MappingItemsGenerator,
     MappingItemsProcessor,
@@ -36,7 +42,9 @@ from .mapping import (
     MappingValuesGenerator,
     MappingValuesProcessor,
 )
+from .msgpack import MsgPackDumperProcessor, MsgPackParserProcessor
 from .null import NullSink
+from .pattern import PatternParserProcessor
 from .print import (
     PPrintContextProcessor,
     PPrintProcessor,
@@ -45,25 +53,35 @@ from .print import (
     PrintProcessor,
     PrintSink,
 )
+from .rate import RateLimit
 from .router import RouterMixIn, RouterProcessor, RouterSink
 from .select import SelectProcessor
+from .split import SplitGenerator
 from .switch import SwitchProcessor, SwitchSink
+from .syslog import SyslogParserProcessor
 from .table import TableSink
 from .tee import TeeProcessor, TeeSource
+from .text_parser import TextParser
 from .time import TimeZoneNormalizer
 from .transform import MappingTransformator
 from .types import CastProcessor
+from .validate import ValidateProcessor
+from .xml import XMLDumperProcessor, XMLParserProcessor
 
 __all__ = [
-    "AggregationStrategy", "Aggregator", "AsyncLookupEnricher", "BytesToStringParser", "CastProcessor",
-    "CySimdJsonParser", "DeriveProcessor", "DictToJsonBytesParser", "DirectSource", "DivertProcessor",
-    "FilterProcessor", "FlattenDictProcessor", "GroupByAggregator", "HexlifyProcessor", "InternalSink",
-    "InternalSource", "IteratorGenerator", "IteratorSource", "JSONDumperProcessor", "JSONParserProcessor",
-    "ListAggregationStrategy", "ListEventAggregationStrategy", "LookupEnricher", "MappingItemsGenerator",
+    "AggregationStrategy", "Aggregator", "AsyncLookupEnricher", "Base64DecodeProcessor", "Base64EncodeProcessor",
+    "BytesToStringParser", "CSVDumperProcessor", "CSVParserProcessor", "CastProcessor", "CompressProcessor",
+    "CySimdJsonParser", "DecompressProcessor", "DelayProcessor", "DeriveProcessor", "DictToJsonBytesParser",
+    "DirectSource", "DivertProcessor", "FilterProcessor", "FlattenDictProcessor", "GroupByAggregator",
+    "HexlifyProcessor", "InternalSink", "InternalSource", "IteratorGenerator", "IteratorSource",
+    "JSONDumperProcessor", "JSONParserProcessor", "KeyValueParserProcessor", "ListAggregationStrategy",
+    "ListEventAggregationStrategy", "LogProcessor", "LookupEnricher", "MappingItemsGenerator",
     "MappingItemsProcessor", "MappingKeysGenerator", "MappingKeysProcessor", "MappingTransformator",
-    "MappingValuesGenerator", "MappingValuesProcessor", "NullSink", "PPrintContextProcessor", "PPrintProcessor",
-    "PPrintSink", "PrintContextProcessor", "PrintProcessor", "PrintSink", "RouterMixIn", "RouterProcessor",
-    "RouterSink", "SelectProcessor", "StdDictToJsonParser", "StdJsonToDictParser", "StringAggregationStrategy",
-    "StringToBytesParser", "SwitchProcessor", "SwitchSink", "TableSink", "TeeProcessor", "TeeSource",
-    "TimeZoneNormalizer",
+    "MappingValuesGenerator", "MappingValuesProcessor", "MsgPackDumperProcessor", "MsgPackParserProcessor",
+    "NullSink", "PPrintContextProcessor", "PPrintProcessor", "PPrintSink", "PatternParserProcessor",
+    "PrintContextProcessor", "PrintProcessor", "PrintSink", "RateLimit", "RouterMixIn", "RouterProcessor",
+    "RouterSink", "SelectProcessor", "SplitGenerator", "StdDictToJsonParser", "StdJsonToDictParser",
+    "StringAggregationStrategy", "StringToBytesParser", "SwitchProcessor", "SwitchSink", "SyslogParserProcessor",
+    "TableSink", "TeeProcessor", "TeeSource", "TextParser", "TimeZoneNormalizer", "UnhexlifyProcessor",
+    "ValidateProcessor", "XMLDumperProcessor", "XMLParserProcessor",
 ]  # fmt: skip

@@ -5,8 +5,8 @@ from __future__ import annotations
 import abc
 import asyncio
 import copy
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..abc import Context, Event, Generator, Outcome, ProcessorOptions, Snapshot
 from ..config import Seconds, option
@@ -91,6 +91,14 @@ class StringAggregationStrategy(ListAggregationStrategy):
         return self.Delimiter.join(parts)
 
 
+_STRATEGIES: dict[str, Callable[[str], AggregationStrategy]] = {
+    "pairs": lambda delimiter: ListAggregationStrategy(),
+    "events": lambda delimiter: ListEventAggregationStrategy(),
+    "text": StringAggregationStrategy,
+}
+"""Name in a definition -> takes the delimiter and returns the strategy."""
+
+
 class Aggregator(Generator):
     """Gather events, and send them on as one when there are enough or the time has come.
 
@@ -100,11 +108,25 @@ class Aggregator(Generator):
 
     What is gathered is stored with each barrier and comes back after a crash or a stop; it is sent on at the end of the input.
     The contract calls the method that sends on `flush`; here that name belongs to the barrier, and it is `complete`.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: RandomSource, config: {number: 7}}
+            processors:
+              - {class: Aggregator, config: {strategy: events, completion_size: 3}}
+            sink: {class: PrintSink}
     """
 
     class Options(ProcessorOptions):
-        """When a gathering is complete; whichever comes first."""
+        """When a gathering is complete, whichever comes first, and what becomes of it."""
 
+        strategy: Literal["pairs", "events", "text"] = option(
+            "pairs",
+            "what is sent on: a list of (context, event), a list of events, or text joined; unless one is given in code",
+        )
+        delimiter: str = option("\n", "for 'strategy: text', what stands between two events")
         completion_size: int = option(10, "events that make it complete", ge=1)
         completion_timeout: Seconds = option(0.0, "seconds after its first event; 0: never", ge=0)
         completion_interval: Seconds = option(
@@ -120,7 +142,7 @@ class Aggregator(Generator):
         Args:
             app: The application.
             pipeline: The pipeline.
-            aggregation_strategy: What to make of the events; a list of (context, event) when left out.
+            aggregation_strategy: What to make of the events; as the option `strategy` says when left out.
             id: Name within the pipeline.
             config: Options.
 
@@ -131,7 +153,9 @@ class Aggregator(Generator):
         if self.options.completion_timeout and self.options.completion_interval:
             raise ValueError("'completion_timeout' and 'completion_interval' exclude each other; set one of them to 0")
         # A copy of its own: one strategy object given to two aggregators must not mix their events.
-        self.AggregationStrategy: AggregationStrategy = copy.deepcopy(aggregation_strategy) or ListAggregationStrategy()
+        self.AggregationStrategy: AggregationStrategy = copy.deepcopy(aggregation_strategy) or _STRATEGIES[
+            self.options.strategy
+        ](self.options.delimiter)
         self._size: int = self.options.completion_size
         self._timeout: float = self.options.completion_timeout
         self._gathered: list[tuple[Context, Event]] = []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
 from ..config import option
+from ..errors import ProcessingError
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -80,3 +81,26 @@ class HexlifyProcessor(Processor):
     def process(self, context: Context, event: Event) -> Event:
         """Return the digits."""
         return binascii.hexlify(event)
+
+
+class UnhexlifyProcessor(Processor):
+    """Turn hexadecimal digits into the bytes that they stand for.
+
+    In: bytes or text. Out: bytes, half as long. Raises: ProcessingError, if they are no such digits.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [68656c6c6f, 776f726c64]}}
+            processors:
+              - {class: UnhexlifyProcessor}
+            sink: {class: PrintSink}
+    """
+
+    def process(self, context: Context, event: Event) -> Event:
+        """Return the bytes."""
+        try:
+            return binascii.unhexlify(event)
+        except (ValueError, TypeError) as error:
+            raise ProcessingError(f"not hexadecimal digits: {error}", detail=repr(event)[:80]) from error

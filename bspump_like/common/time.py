@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from ..pipeline import Pipeline
 
 
-def _zone(name: Any) -> zoneinfo.ZoneInfo:
+def zone_of(name: Any) -> zoneinfo.ZoneInfo:
+    """Return the time zone of a name, for `option(parse=zone_of)`; ValueError if there is none."""
     if isinstance(name, zoneinfo.ZoneInfo):
         return name
     try:
@@ -36,7 +37,7 @@ class TimeZoneNormalizer(Processor):
     class Options(ConcurrencyOptions):
         """Zone and field."""
 
-        timezone: Any = option("CET", "name of the local time zone", parse=_zone, example="Europe/Prague")
+        timezone: Any = option("CET", "name of the local time zone", parse=zone_of, example="Europe/Prague")
         field: str = option("@timestamp", "field with the time")
 
     def __init__(
@@ -44,7 +45,7 @@ class TimeZoneNormalizer(Processor):
     ) -> None:
         """See `Processor`."""
         super().__init__(app, pipeline, id, config)
-        self.TimeZone: zoneinfo.ZoneInfo = _zone(self.options.timezone)
+        self.TimeZone: zoneinfo.ZoneInfo = zone_of(self.options.timezone)
         self._field: str = self.options.field
 
     def normalize(self, local_time: datetime.datetime) -> datetime.datetime:

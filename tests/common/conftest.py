@@ -34,11 +34,11 @@ def pump() -> Callable[..., list[Any]]:
     def run(
         events: list[Any], *parts: Any, prepare: Callable[[Any], None] = lambda app: None, **options: Any
     ) -> list[Any]:
-        sinks = []
+        sinks, settings = [], options.pop("pipeline", None)
 
         def build(app):
             prepare(app)
-            pipeline = Pipeline(app, "P", config=options.pop("pipeline", None))
+            pipeline = Pipeline(app, "P", config=settings)
             made = [
                 part[0](app, pipeline, config=part[1]) if isinstance(part, tuple) else part(app, pipeline)
                 for part in parts
