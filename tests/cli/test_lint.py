@@ -100,3 +100,32 @@ def test_the_help_lists_the_verbs_and_imports_none_of_them() -> None:
 
     assert all(verb in done.stdout for verb in cli.VERBS)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+COMMON = "connections: []\npipelines:\n- id: Common\n  source: {class: InternalSource}\n  sink: {class: NullSink}\n"
+MAIN = (
+    "include: ../shared/common.yaml\npipelines:\n- id: P\n  source: {class: InternalSource}\n"
+    "  sink: {class: InternalSink, config: {target: Common}}\n"
+)
+
+
+def test_the_configuration_says_where_a_definition_may_include_files_from(pump: Pump, write: Callable[[str, str], str]) -> None:
+    write("shared/common.yaml", COMMON)
+    write("pumps/main.yaml", MAIN)
+    write("pump.conf", f"[pumpbuilder]\ninclude={pump.directory / 'shared'}\n")
+
+    done = pump("lint", "pumps/main.yaml")
+    assert done.stdout == (
+        f"pumps/main.yaml:1: may not include shared/common.yaml: it lies outside of {pump.directory / 'pumps'} (allow its "
+        f"directory: [pumpbuilder] include={pump.directory / 'shared'} in the configuration file)\n"
+    )
+    done = pump("lint", "pumps/main.yaml", "-c", "pump.conf")
+    assert (done.returncode, done.stdout) == (0, "OK: 2 pipelines\n"), done.stdout
+
+
+def test_a_definition_that_cannot_be_read_whole_is_not_held_against_another(pump: Pump, write: Callable[[str, str], str]) -> None:
+    write("one.yaml", "include: none.yaml\n" + COMMON.replace("NullSink", "NulSink"))
+    write("two.yaml", MAIN.partition("\n")[2].replace("Common", "Elsewhere"))
+
+    done = pump("lint", "one.yaml", "two.yaml")
+    assert [line.partition(": ")[0] for line in done.stdout.splitlines()] == ["one.yaml:1", "one.yaml:6"]
