@@ -179,10 +179,13 @@ class Lookup(Configurable):
             self._say(error)
 
     def _keep_fresh(self) -> None:
-        period = self.options.reload_period if self.is_master() else self.options.master_period
+        period = self._period()
         if period and not self._refreshes:
             self._refreshes = True
             self.App.pump_service.start_background(self._refresh(period), f"reloading of lookup {self.Id}")
+
+    def _period(self) -> float:
+        return float(self.options.reload_period if self.is_master() else self.options.master_period)
 
     async def _refresh(self, period: float) -> None:
         backoff = self._new_backoff()
