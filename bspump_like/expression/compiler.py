@@ -38,6 +38,16 @@ class Code(NamedTuple):
     nullable: bool = True
 
 
+class Local(NamedTuple):
+    """Among `names`: a further argument of the function.
+
+    Attributes:
+        text: Its name there.
+    """
+
+    text: str
+
+
 _LITERALS: dict[str, Any] = {"true": True, "false": False, "null": None, "none": None}
 RESERVED = frozenset({*_LITERALS, "event", "context"})
 """Names that mean no field."""
@@ -142,6 +152,8 @@ class Compiler:
             return self._constant(ast.Constant(_LITERALS[name]))
         if name in ("event", "context"):
             return Code(name, nullable=False)
+        if isinstance(self._names.get(name), Local):
+            return Code(self._names[name].text)
         if name in self._names and not callable(self._names[name]):
             return Code(self._scope.bind(self._names[name]))
         return self._field(name, node)
@@ -239,9 +251,17 @@ class Compiler:
         return Code(f"(not ({text}))" if negated else f"({text})", "flag", nullable=False)
 
     def _ifexp(self, node: ast.IfExp) -> Code:
-        test, then, otherwise = (self._visit(part) for part in (node.test, node.body, node.orelse))
-        kind: Kind = then.kind if then.kind == otherwise.kind else "any"
-        return Code(f"({then.text} if {test.text} else {otherwise.text})", kind, then.nullable or otherwise.nullable)
+        # A chain of them without parentheses within: of those Python takes no more than 200.
+        values, texts = [], []
+        last: ast.expr = node
+        while isinstance(last, ast.IfExp):
+            test, then = self._visit(last.test), self._visit(last.body)
+            values.append(then)
+            texts.append(f"{then.text} if {test.text} else ")
+            last = last.orelse
+        values.append(self._visit(last))
+        kind: Kind = values[0].kind if len({value.kind for value in values}) == 1 else "any"
+        return Code(f"({''.join(texts)}{values[-1].text})", kind, any(value.nullable for value in values))
 
     def _list(self, node: ast.List | ast.Tuple) -> Code:
         return Code(f"[{', '.join(self._visit(item).text for item in node.elts)}]", nullable=False)

@@ -55,14 +55,17 @@ Body = Callable[[Compiler, Scope], list[str]]
 """Writes the sources with the compiler and returns the lines of a function that ends in `return`."""
 
 
-def build(sources: list[Source], body: Body, explain: Explain, names: Mapping[str, Any]) -> Evaluate:
-    """Return the function of context and event that `body` writes.
+def build(
+    sources: list[Source], body: Body, explain: Explain, names: Mapping[str, Any], arguments: str = "context, event"
+) -> Callable[..., Any]:
+    """Return the function that `body` writes.
 
     Args:
         sources: What it writes, in the order in which it runs.
         body: See `Body`.
         explain: Makes the error to raise of one that came up.
         names: What names mean besides fields and functions.
+        arguments: Of the function: context, event, and those that are `Local` among the names.
 
     Raises:
         ExpressionError: A source is not in the language.
@@ -79,4 +82,4 @@ def build(sources: list[Source], body: Body, explain: Explain, names: Mapping[st
         "try:", *(f"    {line}" for line in lines), "except BSPumpError:", "    raise",
         "except Exception as error:", "    raise explain(error, context, event) from error",
     ]  # fmt: skip
-    return generate("expression", handled, scope, "context, event")
+    return generate("expression", handled, scope, arguments)

@@ -5,7 +5,9 @@ import datetime
 import pytest
 
 from bspump_like import ConfigError, ProcessingError
+from bspump_like.builder import PumpBuilder
 from bspump_like.common import DeriveProcessor, FilterProcessor, SelectProcessor
+from bspump_like.testing import run_pump
 
 
 def test_select_keeps_renames_and_sets(make):
@@ -239,3 +241,28 @@ def test_derive_refuses_results_that_grow_without_end(make):
 def test_derive_says_that_the_event_is_no_dict(make):
     with pytest.raises(ProcessingError, match="expected a dict to set fields in, got bytes"):
         make(DeriveProcessor, {"fields": {"a": "b + c"}}).process({}, b"{}")
+
+
+def test_lookups_are_asked_and_must_be_there(tmp_path):
+    (tmp_path / "airports.json").write_text('{"BOS": {"name": "Boston"}}')
+
+    def run(id):
+        definition = {
+            "lookups": [{"id": "Airports", "class": "FileLookup", "config": {"path": str(tmp_path / "airports.json")}}],
+            "pipelines": [{
+                "id": "P",
+                "source": {"module": "bspump_like.testing", "class": "ListSource", "args": {
+                    "events": [{"to": "BOS"}, {"to": "XXX"}, {}]}},
+                "processors": [
+                    {"class": "FilterProcessor", "config": {"where": f"exists(lookup('{id}', to)) or now() < 0"}},
+                    {"class": "DeriveProcessor", "config": {"fields": {"name": f"lookup('{id}', to).name"}}},
+                ],
+                "sink": {"module": "bspump_like.testing", "class": "CollectSink"},
+            }],
+        }  # fmt: skip
+        app = run_pump(lambda app: PumpBuilder(definition).construct_pump(app, app.pump_service))
+        return app.pump_service.Pipelines["P"].locate_processor("CollectSink").events
+
+    assert run("Airports") == [{"to": "BOS", "name": "Boston"}]
+    with pytest.raises(ConfigError, match="pipeline P, FilterProcessor: there is no lookup 'Airport' .did you mean 'Airports'"):
+        run("Airport")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime
 import re
-import time
 import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
+from ...abc.clock import wall_time
 from ..access import shown
 from .table import function, needs_text
 
@@ -36,10 +36,10 @@ function(
     GROUP,
     kind="number",
     nullable=False,
-)(time.time)
+)(wall_time)
 
 
-def _zone(name: Any) -> datetime.tzinfo:
+def zone_of(name: Any) -> datetime.tzinfo:
     if name == "UTC":
         return datetime.UTC
     try:
@@ -54,7 +54,7 @@ def _checked(format: Any) -> str:
     return format
 
 
-def _moment(value: Any, zone: datetime.tzinfo) -> datetime.datetime:
+def moment(value: Any, zone: datetime.tzinfo) -> datetime.datetime:
     """Return the moment that seconds, ISO 8601 or a datetime mean; without a zone of its own it is in `zone`."""
     if isinstance(value, int | float):
         return datetime.datetime.fromtimestamp(value, zone)
@@ -83,9 +83,9 @@ def time_function(usage: str, help: str, example: str, **more: Any) -> Callable[
 )  # fmt: skip
 def _formatter(format: Any, zone: Any = "UTC") -> Callable[[Any], str]:
     """Return what formats a time. It remembers the last second: events of one second follow each other."""
-    format, zone = _checked(format), _zone(zone)
+    format, zone = _checked(format), zone_of(zone)
     if "%f" in format:
-        return lambda value: _moment(value, zone).strftime(format)
+        return lambda value: moment(value, zone).strftime(format)
     last: tuple[Any, str] = (None, "")
 
     def formatted(value: Any) -> str:
@@ -94,7 +94,7 @@ def _formatter(format: Any, zone: Any = "UTC") -> Callable[[Any], str]:
         known = last
         if known[0] == second and known[0].__class__ is second.__class__:
             return known[1]
-        text = _moment(value, zone).strftime(format)
+        text = moment(value, zone).strftime(format)
         last = second, text
         return text
 
@@ -106,11 +106,11 @@ def _formatter(format: Any, zone: Any = "UTC") -> Callable[[Any], str]:
     "strptime; the zone is for texts that name none", 'parse_time("2023-11-14T22:13:20Z") -> 1700000000.0', kind="number",
 )  # fmt: skip
 def _parser(format: Any = None, zone: Any = "UTC") -> Callable[[Any], float]:
-    format, zone = None if format is None else _checked(format), _zone(zone)
+    format, zone = None if format is None else _checked(format), zone_of(zone)
 
     def parsed(value: Any) -> float:
         if format is None or not isinstance(value, str):
-            return _moment(value, zone).timestamp()
+            return moment(value, zone).timestamp()
         found = datetime.datetime.strptime(value, format)
         return (found.replace(tzinfo=zone) if found.tzinfo is None else found).timestamp()
 
@@ -124,5 +124,5 @@ def _parser(format: Any = None, zone: Any = "UTC") -> Callable[[Any], float]:
 def _part_of(part: Any, zone: Any = "UTC") -> Callable[[Any], int]:
     if part not in _PARTS:
         raise ValueError(f"{shown(part)} is no part of a time; there are {', '.join(_PARTS)}")
-    take, zone = _PARTS[part], _zone(zone)
-    return lambda value: take(_moment(value, zone))
+    take, zone = _PARTS[part], zone_of(zone)
+    return lambda value: take(moment(value, zone))
