@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .abc import Context, Event, Generator, Outcome, ProcessorBase
+from .abc.clock import wall_time
 from .errors import BSPumpError, ConfigError, Drop, Problem, Reject
 from .policy import ErrorPolicy, ErrorScope
 from .settlement import hold, note, release
@@ -258,7 +258,7 @@ class Failures:
     ) -> None:
         depth = processor.PipelineDepth
         letter = self._letter(depth, self._pipeline.index_at(depth, processor), error, event, context)
-        letter.state, letter.due, letter.attempts = "deferred", time.time() + policy.wait(attempt), attempt
+        letter.state, letter.due, letter.attempts = "deferred", wall_time() + policy.wait(attempt), attempt
         self._log(processor, error, "deferred")
         self.dead_letters.append(letter)
         self._pipeline.committer.touch()

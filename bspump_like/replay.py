@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import TYPE_CHECKING
 
+from .abc.clock import wall_time
 from .failure import ATTEMPTS
 from .store import DeadLetter, Store
 
@@ -24,7 +24,7 @@ async def replay_forever(service: PumpService) -> None:
     """Look into the store every `replay_interval`, and replay what is due; ends with the pump."""
     under_way: set[int] = set()
     while True:
-        due = await service.store.call(Store.due_dead_letters, time.time())
+        due = await service.store.call(Store.due_dead_letters, wall_time())
         under_way.intersection_update(letter.id for letter in due)  # the others are gone, with their barriers
         for letter in due:
             if letter.id not in under_way and _replay(service, letter):

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..abc import Event
+from ..abc.clock import wall_time
 from ..errors import ConnectionLost, ProcessingError
 from .connection import Refused
 
@@ -57,7 +58,7 @@ class Rollover:
             self.name = ""
 
     def _by_now(self) -> str:
-        self.name = self._named(datetime.datetime.fromtimestamp(time.time(), datetime.UTC))
+        self.name = self._named(datetime.datetime.fromtimestamp(wall_time(), datetime.UTC))
         return self.name
 
     def _by_field(self, event: Event) -> str:

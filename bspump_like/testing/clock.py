@@ -41,6 +41,8 @@ class ClockLoop(asyncio.SelectorEventLoop):
         self._frozen_at: float | None = None
         self._numbers = itertools.count()  # two timers of one time are told apart, in their order
         self._timers: list[tuple[float, int, weakref.ref[asyncio.TimerHandle]]] = []
+        self.in_threads = 0
+        """Calls that run in threads now: the store's, those of files."""
         selector = _Selector()
         selector.on_idle = self._on_idle
         super().__init__(selector)
@@ -56,6 +58,18 @@ class ClockLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return the seconds of the clock that timers go by."""
         return (super().time() if self._frozen_at is None else self._frozen_at) + self.ahead
+
+    def run_in_executor(  # type: ignore[override]  # the call is only counted here
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        """Call a function in a thread, and count it until it has ended."""
+        future = super().run_in_executor(executor, func, *args)
+        self.in_threads += 1
+        future.add_done_callback(self._thread_done)
+        return future
+
+    def _thread_done(self, _future: asyncio.Future[Any]) -> None:
+        self.in_threads -= 1
 
     def call_at(  # type: ignore[override]  # a timer's arguments are not looked at here
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from .. import service
 from ..application import BSPumpApplication
+from .clock import ClockLoop
 from .pump import PumpTimeout, describe
 
 
@@ -17,6 +19,20 @@ async def turns(count: int = 5) -> None:
     """Give the event loop some turns."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+async def quiet(loop: ClockLoop, patience: float = 1.0) -> None:
+    """Wait until nothing moves by itself: no thread works for the loop, and some turns later still none does.
+
+    Args:
+        loop: The loop.
+        patience: Seconds of real time after which a thread counts as one that waits for something.
+    """
+    deadline = time.monotonic() + patience
+    await turns()
+    while loop.in_threads and time.monotonic() < deadline:
+        await until(lambda: not loop.in_threads or time.monotonic() >= deadline)
+        await turns()
 
 
 async def until(condition: Callable[[], bool]) -> None:

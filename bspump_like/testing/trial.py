@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from ..abc import Connection, Context, Event, Lookup, ProcessorBase, Sink, Source, TriggerSource
+from ..abc.clock import set_wall_clock
 from ..application import BSPumpApplication
 from ..builder import PumpBuilder, construct_pumps
 from ..builder.loader import Definition
@@ -22,7 +23,7 @@ from .entrance import Entrance
 from .feed import Fed, FeedSource
 from .findings import Findings
 from .pump import fresh_application
-from .running import Running, turns, until
+from .running import Running, quiet, until
 from .stores import MemoryStore
 
 Pump = str | os.PathLike[str] | Mapping[str, Any] | Definition | type[Pipeline] | Callable[[BSPumpApplication], Any]
@@ -81,13 +82,13 @@ class Trial(Findings):
         self._left = contextlib.ExitStack()
         with contextlib.ExitStack() as building:
             path = store if isinstance(store, str) else ":memory:"
-            # asab's ticks are timers, too: moved ahead by a day the clock would stop at each of 86,400.
-            sections = {**(config or {}), "general": {"tick_period": "86400", **(config or {}).get("general", {})}}
-            fresh = fresh_application(sections, path, application=_Application)
+            fresh = fresh_application(_settings(config or {}, moved=clock is not None), path, application=_Application)
             self.app: BSPumpApplication = building.enter_context(fresh)
             self.clock = Clock(self.app.Loop, clock)
             assert isinstance(self.app, _Application)
             self.app.clock = self.clock
+            if self.clock.now is not None:
+                building.callback(set_wall_clock, set_wall_clock(self._wall_time))
             self.store = store if isinstance(store, MemoryStore) else MemoryStore()
             if not isinstance(store, str):
                 self.app.pump_service.store = self.store
@@ -98,6 +99,11 @@ class Trial(Findings):
         self._feeds: dict[str, FeedSource] = {}
         self._running = Running(self.app, timeout)
         self._begun = False
+
+    def _wall_time(self) -> float:
+        now = self.clock.now
+        assert now is not None
+        return now
 
     def _load(self, pumps: Sequence[Pump], allow: Sequence[str], overrides: Sequence[str]) -> None:
         builders = []
@@ -274,7 +280,8 @@ class Trial(Findings):
         return self.settle()
 
     async def _settled(self, *, barrier: bool) -> None:
-        await turns()
+        assert isinstance(self.app.Loop, ClockLoop)
+        await quiet(self.app.Loop)
         pipelines = self.pipelines.values()
         await until(lambda: any(p.is_error() for p in pipelines) or not any(map(_is_in_cycle, _sources(pipelines))))
         for committer in {pipeline.committer for pipeline in pipelines}:
@@ -303,6 +310,13 @@ class Trial(Findings):
     def _refuse_if_begun(self, what: str) -> None:
         if self._begun:
             raise RuntimeError(f"the pump has started: {what} before")
+
+
+def _settings(config: Mapping[str, Mapping[str, Any]], *, moved: bool) -> dict[str, Mapping[str, Any]]:
+    """Return the configuration of a trial: what beats every second would stop a clock that is moved by a day 86,400 times."""
+    ticks = {"tick_period": "86400", **config.get("general", {})}
+    replays = {"bspump": {"replay_interval": "60", **config.get("bspump", {})}} if moved else {}
+    return {**config, **replays, "general": ticks}
 
 
 def _is_whole(part: ProcessorBase) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..abc.clock import wall_time
 from .cron_schedule import CronSchedule
 from .timer import Timer
 from .trigger import Overlap, Trigger
@@ -25,7 +25,7 @@ class CronTrigger(Trigger):
 
     def __init__(
         self, app: BSPumpApplication, cron: str, timezone: str | None = None, id: str | None = None,
-        *, max_triggered: int | None = None, overlap: Overlap = "skip", now: Callable[[], float] = time.time,
+        *, max_triggered: int | None = None, overlap: Overlap = "skip", now: Callable[[], float] = wall_time,
     ) -> None:  # fmt: skip
         """Read the expression; fire from when the event loop runs.
 

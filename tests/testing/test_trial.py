@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 from bspump_like import Drop, Generator, MappingLookup, Outcome, Pipeline, Processor, Sink, TriggerSource, option
 from bspump_like.abc.cached_lookup import CachedLookup
-from bspump_like.common import AsyncLookupEnricher, InternalSource, LookupEnricher, NullSink, RouterSink, TeeProcessor
+from bspump_like.abc.clock import wall_time
+from bspump_like.common import (
+    AsyncLookupEnricher,
+    DeriveProcessor,
+    InternalSource,
+    LookupEnricher,
+    NullSink,
+    RouterSink,
+    TeeProcessor,
+)
 from bspump_like.testing import ListSource, MemoryStore, PumpTestCase, PumpTimeout, Trial
-from bspump_like.trigger import PeriodicTrigger
+from bspump_like.trigger import CronTrigger, PeriodicTrigger
 
 DEFINITION = {
     "lookups": [{"id": "Airlines", "class": "FileLookup", "config": {"path": "not-there.csv", "key": "code", "value": "name"}}],
@@ -298,6 +308,40 @@ def test_the_clock_moves_from_timer_to_timer(pump):
     assert trial.clock.now == NEW_YEAR + 181
     trial.advance(86400)
     assert len(trial.outputs("P")) == 3 + 1440
+
+
+def test_cron_and_expressions_go_by_the_clock_of_the_test(pump):
+    source = lambda app, p: Ticking(app, p).on(CronTrigger(app, "30 6 * * *", timezone="UTC"))  # noqa: E731
+    stamp = lambda app, p: DeriveProcessor(app, p, config={"fields": {"at": "now()"}})  # noqa: E731
+
+    class Dict(Processor):
+        def process(self, context, event):
+            return {"cycle": event}
+
+    trial = pump(chain(Dict, stamp, source=source), clock="2026-01-01T06:00:00Z").start()
+    trial.advance(3 * 86400)
+
+    half_past = [NEW_YEAR + 6.5 * 3600 + day * 86400 for day in range(3)]
+    assert [round(event["at"]) for event in trial.outputs("P")] == half_past
+    assert [round(event["cycle"]) for event in trial.outputs("P")] == half_past
+    trial.close()
+    assert abs(wall_time() - time.time()) < 60, "the next pump has the machine's clock again"
+
+
+def test_an_event_that_is_deferred_is_tried_again_when_the_clock_says_so(pump):
+    policy = {"on_error": {"retry": {"attempts": 3, "backoff": 600, "max_backoff": 600, "defer": True}, "then": "dead_letter"}}
+    trial = pump(chain(Double, config=policy), clock=NEW_YEAR)
+    trial.mock("P.Double", outputs=[TimeoutError("away"), TimeoutError("away"), 5])
+    trial.feed("P")
+    trial.start()
+    (fed,) = trial.feed("P", 1)
+
+    assert fed.outcome is Outcome.DEFERRED
+    trial.advance(300)
+    assert trial.outputs("P") == []
+    trial.advance(1800)
+    assert trial.outputs("P") == [5]
+    assert trial.dead_letters == []
 
 
 def test_a_fixed_clock_stands_still(pump):
