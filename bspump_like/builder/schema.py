@@ -10,6 +10,7 @@ from typing import Any
 
 from ..config import Configurable, Options, known_keys
 from ..pipeline import Pipeline
+from ..policy import ACTIONS, RetryOptions
 from . import schema_values as values
 from .catalogue import Entry, arguments_of, entries
 from .registry import PACKAGE, own_components
@@ -18,7 +19,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Schema = dict[str, Any]
 
-_OWN_MODULE = {"type": ["string", "null"], "pattern": r"^$|^bspump(_like)?(\.|$)"}
+_OWN_MODULE = {"type": ["string", "null"], "pattern": r"^$|^bspump(_like)?(?!\.testing)(\.|$)"}
 
 _STANDS_FOR = {
     "source": ("source",), "processor": ("processor", "generator", "sink"), "sink": ("sink",), "trigger": ("trigger",),
@@ -161,12 +162,37 @@ def _written_forms() -> dict[str, Schema]:
             "additionalProperties": False,
         },
         "chain": chain,
+        "policy": {
+            "anyOf": [
+                {"enum": [*ACTIONS, "", None]},
+                {"type": "string", "pattern": "^route:"},
+                _ref("reference"),
+                {
+                    "type": "object",
+                    "properties": {
+                        "route": {
+                            "description": "Address of the pipeline that gets the event, or a branch.",
+                            "if": {"type": "object"}, "then": _ref("branch"), "else": {"type": "string"},
+                        },
+                        "retry": {
+                            "description": "Try again before.", "type": ["object", "null"], "additionalProperties": False,
+                            "properties": {
+                                name: values.of_option(field) for name, field in RetryOptions.declarations().items()
+                            },
+                        },
+                        "then": {"description": "What to do when trying again did not help.", **_ref("policy")},
+                    },
+                    "additionalProperties": False,
+                },
+            ],
+        },
         "pipeline-in-a-template": _ref("pipeline"),
     }  # fmt: skip
 
 
 def _item_of_pipelines() -> Schema:
-    return {"if": {"required": ["template"]}, "then": _ref("use-of-a-template"), "else": _ref("pipeline")}
+    named = {"anyOf": [{"required": ["id"]}, {"required": ["class"]}]}
+    return {"if": {"required": ["template"]}, "then": _ref("use-of-a-template"), "else": {"allOf": [_ref("pipeline"), named]}}
 
 
 def _way(what: str) -> Schema:
@@ -204,9 +230,12 @@ def _place(place: str, fitting: list[Entry]) -> Schema:
         *({"if": _is(one, one in ours), "then": _ref(_name(one))} for one in fitting),
     ]  # fmt: skip
     if place == "pipeline":
-        dispatch.append({
+        dispatch.append({  # a class of its own may build itself
             "if": {"properties": {"class": {"type": "null"}}},
-            "then": {"properties": {"config": _ref("options-of-a-pipeline")}},
+            "then": {
+                "properties": {"config": _ref("options-of-a-pipeline")},
+                "oneOf": [{"required": ["source"]}, {"required": ["sources"]}],
+            },
         })  # fmt: skip
         properties["class"] = {"type": ["string", "null"], "description": "A pipeline class of your own."}
     return {
@@ -254,6 +283,8 @@ def _options(component: type[Configurable]) -> Schema:
     fields = component.Options.declarations() if issubclass(component.Options, Options) else {}
     known = known_keys(component)
     properties: Schema = {name: values.of_option(field) for name, field in fields.items()}
+    if "on_error" in properties:
+        properties["on_error"].update(_ref("policy"))
     for field in fields.values():
         for alias in field.aliases:
             properties[alias] = {"description": f"An older name of '{field.name}'.", "deprecated": True}

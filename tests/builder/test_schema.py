@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from bspump_like.builder.catalogue import entries
+from bspump_like.builder.document import yaml_loader
 from bspump_like.builder.schema import definition_schema
 
 ROOT = Path(__file__).parents[2]
@@ -23,19 +24,23 @@ def validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(definition_schema())
 
 
+def _tree(text: str) -> Any:
+    return yaml.load(text, Loader=yaml_loader())
+
+
 def definitions() -> Iterator[Any]:
     for path in sorted(ROOT.glob("examples/**/*.*")):
         if path.suffix in (".json", ".yaml", ".yml"):
-            tree = yaml.safe_load(path.read_text())
+            tree = _tree(path.read_text())
             if isinstance(tree, dict) and "pipelines" in tree:
                 yield pytest.param(tree, id=str(path.relative_to(ROOT)))
     for page in sorted(ROOT.glob("docs/**/*.md")):
         for number, text in enumerate(re.findall(r"^```(?:json|yaml)\n(.*?)^```$", page.read_text(), re.M | re.S)):
-            tree = yaml.safe_load(text) if '"pipelines"' in text or "pipelines:" in text else None
+            tree = _tree(text) if '"pipelines"' in text or "pipelines:" in text else None
             if isinstance(tree, dict) and "pipelines" in tree:
                 yield pytest.param(tree, id=f"{page.relative_to(ROOT)}-{number}")
     for one in entries():
-        tree = yaml.safe_load(one.example) if re.match(r"\w+:\n", one.example) else None
+        tree = _tree(one.example) if re.match(r"\w+:\n", one.example) else None
         if isinstance(tree, dict):
             yield pytest.param(tree, id=one.name)
 
@@ -80,6 +85,10 @@ def pump(**keys: Any) -> dict[str, Any]:
         ({"pipelines": ["x"]}, "pipelines.0"),
         ({"variables": {"no-name": 1}}, "variables"),
         (pump(filter={}), "pipelines.0"),
+        ({"pipelines": [{"source": {"class": "InternalSource"}, "sink": {"class": "NullSink"}}]}, "pipelines.0"),
+        (pump(sources=[{"class": "InternalSource"}]), "pipelines.0"),
+        (pump(config={"on_error": "dead_leter"}), "pipelines.0.config.on_error"),
+        (pump(sink={"class": "NullSink", "config": {"on_error": {"retry": {"attempts": 0}}}}), "pipelines.0.sink.config.on_error"),
         (pump(sink={"class": "NulSink"}), "pipelines.0.sink.class"),
         (pump(sink={"class": "FileLineSource"}), "pipelines.0.sink.class"),
         (pump(sink={"module": "bspump.common"}), "pipelines.0.sink"),
@@ -113,9 +122,19 @@ def test_it_finds_what_is_wrong(validator: jsonschema.Draft202012Validator, tree
         pump(sink={"class": "Mine", "module": "my_parts", "config": {"anything": 1}}),
         pump(sink={"class": "NullSink", "config": None, "args": None}),
         pump(config={"max_in_flight": "${LIMIT:100}", "commit_interval": "500ms"}, sink={"class": "NullSink"}),
-        pump(processors=[{"class": "JSONParserProcessor", "config": {"concurrency": "7"}}, {"class": "NullSink"}], sink=None),
+        pump(
+            processors=[{"class": "JSONParserProcessor", "config": {"concurrency": "7"}}, {"class": "NullSink"}],
+            sink=None,
+        ),
         pump(processors=[{"when": "a > 1", "branch": {"sink": {"class": "NullSink"}}}]),
-        {"include": "x.yaml", "variables": {"a": [1]}, "x-anchors": 1, "pipelines": [{"template": "T", "with": [{"a": 1}]}]},
+        pump(config={"on_error": {"retry": {"attempts": 5}, "then": {"route": {"sink": {"class": "NullSink"}}}}}),
+        pump(sink={"class": "NullSink", "config": {"on_error": "route: Elsewhere"}}),
+        {
+            "include": "x.yaml",
+            "variables": {"a": [1]},
+            "x-anchors": 1,
+            "pipelines": [{"template": "T", "with": [{"a": 1}]}],
+        },
     ],
 )
 def test_it_lets_pass_what_is_right(validator: jsonschema.Draft202012Validator, tree: Any) -> None:
