@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 EPILOG = """
 examples:
   pump list                      every component, by folder
-  pump list sink                 those of a kind: source, processor, generator, sink, lookup, connection, trigger, ...
+  pump list sinks                those of a kind: source, processor, generator, sink, lookup, connection, trigger, ...
   pump list kafka                those of a folder
   pump list FilterProcessor      one: what it does, its arguments and options, an example
   pump list FilterProcessor --example > filter.yaml
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     from ..builder import catalogue
 
     every = list(catalogue.entries()) if not _is_class(options.name) else []
-    some = [one for one in every if options.name in (None, one.kind, one.folder, one.folder.partition(".")[0])]
+    some = [one for one in every if options.name in (None, one.kind, f"{one.kind}s", one.folder, one.folder.partition(".")[0])]
     if some:
         _print_all(some, as_json=options.json)
         if options.name is None and not options.json:

@@ -25,7 +25,7 @@ def test_every_component_is_listed_with_kind_and_summary(capsys):
 
 
 @pytest.mark.parametrize(("name", "there", "not_there"), [
-    ("sink", "FileLineSink", "FileCSVSource"), ("trigger", "CronTrigger", "NullSink"), ("file", "FileCSVSource", "NullSink"),
+    ("sinks", "FileLineSink", "FileCSVSource"), ("trigger", "CronTrigger", "NullSink"), ("file", "FileCSVSource", "NullSink"),
 ])  # fmt: skip
 def test_a_kind_or_a_folder_is_listed_alone(capsys, name, there, not_there):
     printed = out(capsys, "list", name)

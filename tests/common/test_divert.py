@@ -7,13 +7,13 @@ import pytest
 from bspump_like import ConfigError, Pipeline, ProcessingError
 from bspump_like.application import BSPumpApplication
 from bspump_like.common import DivertProcessor, InternalSource
-from bspump_like.testing import CollectSink, ListSource, fresh_application, run_pump
+from bspump_like.testing import CollectSink, ListSource, Trial, fresh_application
 
 
-def pumped(
+def tried(
     events: list[Any], config: dict[str, Any] | None = None, on_error: str = "stop", **arguments: Any
-) -> tuple[list[Any], list[Any]]:
-    """Return what went on and what was diverted."""
+) -> Trial:
+    """Return what came of events that a divert may send away."""
 
     def build(app: BSPumpApplication) -> None:
         main, other = Pipeline(app, "Main", {"on_error": on_error}), Pipeline(app, "Other")
@@ -22,8 +22,14 @@ def pumped(
         other.build(InternalSource(app, other), CollectSink(app, other))
         app.pump_service.add_pipelines(main, other)
 
-    service = run_pump(build).pump_service
-    return service.locate("Main.CollectSink").events, service.locate("Other.CollectSink").events
+    with Trial(build) as trial:
+        return trial.run()
+
+
+def pumped(*arguments: Any, **more: Any) -> tuple[list[Any], list[Any]]:
+    """Return what went on and what was diverted."""
+    trial = tried(*arguments, **more)
+    return trial.outputs("Main"), trial.outputs("Other")
 
 
 def test_events_for_which_the_condition_holds_leave() -> None:
@@ -31,14 +37,7 @@ def test_events_for_which_the_condition_holds_leave() -> None:
 
 
 def test_what_leaves_is_counted_as_sent_and_not_as_dropped() -> None:
-    def build(app: BSPumpApplication) -> None:
-        main, other = Pipeline(app, "Main"), Pipeline(app, "Other")
-        divert = DivertProcessor(app, main, config={"target": "Other", "when": "n > 6"})
-        main.build(ListSource(app, main, [{"n": n} for n in range(10)]), divert, CollectSink(app, main))
-        other.build(InternalSource(app, other), CollectSink(app, other))
-        app.pump_service.add_pipelines(main, other)
-
-    counters = run_pump(build).pump_service.Pipelines["Main"].counters
+    counters = tried([{"n": n} for n in range(10)], {"when": "n > 6"}).pipelines["Main"].counters
     assert (counters.events_in, counters.events_out, counters.dropped) == (10, 10, 0)
 
 

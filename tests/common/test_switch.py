@@ -5,33 +5,24 @@ from typing import Any
 import pytest
 
 from bspump_like import ConfigError, Pipeline
-from bspump_like.application import BSPumpApplication
-from bspump_like.common import InternalSource, SwitchProcessor, SwitchSink
-from bspump_like.testing import CollectSink, ListSource, fresh_application, run_pump
+from bspump_like.common import SwitchProcessor, SwitchSink
+from bspump_like.testing import Trial, fresh_application
 
 CASES = [{"when": "n == 1", "target": "One"}, {"when": "n < 3", "target": "Few.*InternalSource"}]
+OTHERS = ("One", "Few", "Others", "Errors")
 
 
 def pumped(cls: type, config: dict[str, Any]) -> dict[str, list[int]]:
-    """Return pipeline -> what its sink got of 0 to 4; None for the numbers that failed."""
-
-    def build(app: BSPumpApplication) -> None:
-        main = Pipeline(app, "Main", {"on_error": {"route": "Errors"}})
-        steps = [cls(app, main, config=config)]
-        main.build(
-            ListSource(app, main, [{"n": n} for n in range(5)]),
-            *steps,
-            *([] if cls is SwitchSink else [CollectSink(app, main)]),
-        )
-        app.pump_service.add_pipeline(main)
-        for name in ("One", "Few", "Others", "Errors"):
-            other = Pipeline(app, name)
-            other.build(InternalSource(app, other), CollectSink(app, other))
-            app.pump_service.add_pipeline(other)
-
-    pipelines = run_pump(build).pump_service.Pipelines.values()
-    sinks = {one.Id: one.locate_processor("CollectSink") for one in pipelines}
-    return {id: [event["n"] for event in sink.events] for id, sink in sinks.items() if sink is not None}
+    """Return pipeline -> what its sink got of 0 to 4."""
+    step = {"class": cls.__name__, "config": config}
+    others = [{"id": id, "source": {"class": "InternalSource"}, "sink": {"class": "NullSink"}} for id in OTHERS]
+    main = {"id": "Main", "config": {"on_error": {"route": "Errors"}}, "source": {"class": "InternalSource"}}
+    main |= {"sink": step} if cls is SwitchSink else {"processors": [step], "sink": {"class": "NullSink"}}
+    with Trial({"pipelines": [main, *others]}) as trial:
+        trial.feed("Main", *({"n": n} for n in range(5)))
+        trial.run()
+        reached = OTHERS if cls is SwitchSink else ("Main", *OTHERS)
+        return {id: [event["n"] for event in trial.outputs(id)] for id in reached}
 
 
 def test_the_first_case_that_holds_takes_the_event() -> None:
