@@ -293,6 +293,10 @@ class Committer:
     async def _cut(self) -> _Cut:
         """Take positions and snapshots that belong together, in one step of the loop."""
         held = False
+        for state in {state for pipeline in self.pipelines for state in pipeline.states}:
+            preparation = state.preparation()
+            if preparation is not None:
+                await asyncio.to_thread(preparation)
         try:
             while True:
                 for pipeline in self.pipelines:

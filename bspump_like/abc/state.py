@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 
@@ -43,6 +43,10 @@ class SharedState:
 
     keeps: ClassVar[bool] = False
     """True: it is stored even if no part holds it, when the pump stops."""
+
+    def preparation(self) -> Callable[[], None] | None:
+        """Return what makes the next `save` quick and runs in a thread before it, None when there is nothing to do."""
+        return None
 
     def save(self) -> Saved:
         """Return the state as it is now; called on the event loop between two batches, so copy and do not compute."""

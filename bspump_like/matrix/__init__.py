@@ -8,6 +8,14 @@ except ModuleNotFoundError as error:
     raise MissingDependency("numpy", "matrix") from error
 
 from .closed import ClosedRows
+from .export import (
+    MatrixExporter,
+    MatrixRowsGenerator,
+    MatrixSource,
+    SessionMatrixExportCSVGenerator,
+    TimeWindowMatrixExportCSVGenerator,
+)
+from .extract import Extract
 from .geo import GeoMatrix
 from .matrix import Matrix
 from .named import NamedMatrix
@@ -18,11 +26,14 @@ from .persistent import (
     PersistentSessionMatrix,
     PersistentTimeWindowMatrix,
 )
+from .picture import heat_map
 from .session import SessionMatrix
 from .updater import MatrixUpdater
 from .window import TimeWindowMatrix
 
 __all__ = [
-    "ClosedRows", "GeoMatrix", "Matrix", "MatrixUpdater", "NamedMatrix", "PersistentGeoMatrix", "PersistentMatrix",
-    "PersistentNamedMatrix", "PersistentSessionMatrix", "PersistentTimeWindowMatrix", "SessionMatrix", "TimeWindowMatrix",
+    "ClosedRows", "Extract", "GeoMatrix", "Matrix", "MatrixExporter", "MatrixRowsGenerator", "MatrixSource", "MatrixUpdater",
+    "NamedMatrix", "PersistentGeoMatrix", "PersistentMatrix", "PersistentNamedMatrix", "PersistentSessionMatrix",
+    "PersistentTimeWindowMatrix", "SessionMatrix", "SessionMatrixExportCSVGenerator", "TimeWindowMatrix",
+    "TimeWindowMatrixExportCSVGenerator", "heat_map",
 ]  # fmt: skip

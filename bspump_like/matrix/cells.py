@@ -79,32 +79,45 @@ class Cells:
     def _type_of(self, figure: _Figure) -> np.dtype[Any]:
         return self._dtype[figure.cell] if figure.cell else self._dtype
 
-    def values_of(self, event: Any) -> list[Any]:
-        """Return what one event brings, in the order of `fields`.
+    def reader(self) -> Callable[[Any], Any]:
+        """Return a function that reads what one event brings: a value when there is one field, otherwise a tuple of them.
 
-        Raises:
-            ProcessingError: A value does not fit into its cell.
+        It raises ProcessingError when a value does not fit into its cell.
         """
-        values = [event.get(field) for field in self.fields]
-        for value, fits in zip(values, self._checks, strict=True):
-            if value is not None and not fits(value):
-                field = self.fields[values.index(value)]
-                raise ProcessingError(
-                    f"the field '{field}' does not fit into its cell",
-                    detail=repr(value),
-                    hint="put a CastProcessor before",
-                )
-        return values
+        columns = list(zip(self.fields, self._checks, strict=True))
+        if not columns:
+            return lambda event: None
+        if len(columns) == 1:
+            field, fits = columns[0]
 
-    def apply(self, array: Array, places: Any, rows: Sequence[Sequence[Any]]) -> None:
+            def one(event: Any) -> Any:
+                value = event.get(field)
+                if value is None or fits(value):
+                    return value
+                raise _misfit(field, value)
+
+            return one
+
+        def several(event: Any) -> Any:
+            get, values = event.get, []
+            for field, fits in columns:
+                value = get(field)
+                if value is not None and not fits(value):
+                    raise _misfit(field, value)
+                values.append(value)
+            return values
+
+        return several
+
+    def apply(self, array: Array, places: Any, rows: Sequence[Any]) -> None:
         """Bring in what many events bring.
 
         Args:
             array: The cells of the matrix.
             places: Where each event belongs: an array of rows, or a tuple of arrays.
-            rows: What `values_of` returned for each.
+            rows: What `reader()` returned for each.
         """
-        columns = list(zip(*rows, strict=True)) if self.fields else []
+        columns = [rows] if len(self.fields) == 1 else list(zip(*rows, strict=True)) if self.fields else []
         known: dict[str, tuple[Any, list[Any]]] = {}
         for field, column in zip(self.fields, columns, strict=True):
             if None in column:
@@ -138,13 +151,21 @@ def _mistake(message: str, hint: str) -> ConfigError:
     return ConfigError([Problem(message, ("cells",), hint=hint)])
 
 
+def _misfit(field: str, value: Any) -> ProcessingError:
+    return ProcessingError(
+        f"the field '{field}' does not fit into its cell", detail=repr(value), hint="put a CastProcessor before"
+    )
+
+
 def _fits(dtype: np.dtype[Any]) -> Callable[[Any], bool]:
     """Return what tells whether a value can stand in a cell of this type."""
     if dtype.kind in "iu":
         least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
-        return lambda value: isinstance(value, numbers.Integral) and least <= int(value) <= most
+        integral: Any = numbers.Integral
+        return lambda value: (value.__class__ is int or isinstance(value, integral)) and least <= value <= most
     if dtype.kind == "f":
-        return lambda value: value.__class__ is float or isinstance(value, numbers.Real)
+        real = numbers.Real  # asking an abstract class is slow, so the usual classes come first
+        return lambda value: value.__class__ is float or value.__class__ is int or isinstance(value, real)
     if dtype.kind == "U":
         return lambda value: isinstance(value, str)
     if dtype.kind == "S":

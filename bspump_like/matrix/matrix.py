@@ -295,6 +295,10 @@ class Matrix(Configurable, SharedState):
 
     # State; see `SharedState`
 
+    def preparation(self) -> Callable[[], None] | None:
+        """Return what gets memory for the copy that `save` makes, when the matrix has grown."""
+        return self._stored.preparation(self._own().nbytes)
+
     def save(self) -> Saved:
         """Return the matrix as it is now, for the store."""
         self.settle()

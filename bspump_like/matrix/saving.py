@@ -7,7 +7,7 @@ written on the thread of the store. Names change seldom: a barrier appends those
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -115,6 +115,16 @@ class Stored:
         self.memory: Array | None = None
         self.spare: Array | None = None
 
+    def preparation(self, room: int) -> Callable[[], None] | None:
+        """Return what gets memory for so many bytes, None when there is enough."""
+        if self.spare is not None and len(self.spare) >= room:
+            return None
+
+        def prepare() -> None:
+            self.spare = fresh_memory(room)
+
+        return prepare
+
     def copy(self, cells: Array, room: int) -> tuple[Array, Array]:
         """Return a copy of cells, and the memory that it stands in.
 
@@ -164,7 +174,6 @@ class SavedMatrix:
         self.whole = not stored.known
         self._streams = {name: bytes_of(cells) for name, cells in streams.items()}
         self._memory, self._stored, self._names = memory, stored, names
-        self._spare: Array | None = None
 
     def changes(self) -> Iterator[tuple[str, int, bytes | None]]:
         """Yield the blocks that differ."""
@@ -177,9 +186,6 @@ class SavedMatrix:
                 yield name, number, data[number * BLOCK : (number + 1) * BLOCK].tobytes()
             if old is not None and len(old) > len(data):
                 yield name, blocks, None
-        old_memory = self._stored.memory
-        if old_memory is None or len(old_memory) < len(self._memory):
-            self._spare = fresh_memory(len(self._memory))  # here, off the event loop
         if self._names is not None:
             yield from self._names.changes()
 
@@ -187,7 +193,7 @@ class SavedMatrix:
         """Note what is stored now."""
         stored = self._stored
         stored.known, stored.streams = True, self._streams
-        stored.spare, stored.memory = self._spare if self._spare is not None else stored.memory, self._memory
+        stored.spare, stored.memory = stored.memory, self._memory
         if self._names is not None:
             self._names.done()
 

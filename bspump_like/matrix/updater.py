@@ -102,10 +102,12 @@ class MatrixUpdater(Processor):
         self.Matrix: Any = app.pump_service.locate_matrix(self.options.matrix)
         self._check()
         self._cells = Cells(self.options.cells, self.Matrix.DType)
+        self._read = self._cells.reader()
         self._finder = self._places_of()
         self._place = self._finder.of
+        self._batch: int = self.options.batch
         self._places: list[Any] = []
-        self._values: list[list[Any]] = []
+        self._values: list[Any] = []
         self._target: Any = None
         self.Matrix.feed(self._bring_in)
 
@@ -138,16 +140,17 @@ class MatrixUpdater(Processor):
 
     def process(self, context: Context, event: Event) -> Event:
         """Collect what the event brings."""
-        values = self._cells.values_of(event)
         try:
+            values = self._read(event)
             place = self._place(event)
         except KeyError as error:
             raise ProcessingError(f"the event has no field {error}", detail=repr(event)[:200]) from error
         if place is None:
             return self._send_late(context, event)
-        self._places.append(place)
+        places = self._places
+        places.append(place)
         self._values.append(values)
-        if len(self._places) >= self.options.batch:
+        if len(places) >= self._batch:
             self._bring_in()
         return event
 

@@ -320,7 +320,7 @@ class TimeWindowMatrix(NamedMatrix):
 
     def _copied(self) -> tuple[Array, dict[str, Array]]:
         used = self._cells[self._offset : self._offset + self.Columns, : len(self.Array)]
-        cells, memory = self._stored.copy(used, self._cells.nbytes // 2)
+        cells, memory = self._stored.copy(used, self._cells.nbytes)
         # By its number, and in the order of its remainder: a column that moves in the window stays what and where it is.
         first, count = self._head - self.Columns, self.Columns
         order = sorted(range(count), key=lambda index: (first + index) % count)

@@ -1,0 +1,128 @@
+"""What stands in a matrix, as a table: columns, rows, CSV, Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import MissingDependency
+from .geo import GeoMatrix
+from .matrix import Matrix
+from .named import NamedMatrix
+from .window import TimeWindowMatrix
+
+Array = np.ndarray[Any, Any]
+
+VALUE = "value"
+"""The column of cells that have no fields."""
+
+
+class Extract:
+    """The content of a matrix at one moment, which later events do not change.
+
+    A row of the table is an open row of the matrix: `name` (or `row`, its index, where rows have no names) and the fields of
+    the cell; `value` where cells have no fields. Of windows and maps it is a cell that is not empty: `name`, `time` (its
+    beginning, UNIX seconds), fields; or `row`, `column`, `lat`, `lon`, fields.
+
+    Args:
+        matrix: Copied, at the speed of memory; everything else may run in a thread.
+        columns: Only so many of the first columns of a window; all when left out.
+        name: Fields for the name of a row; several when names are tuples.
+    """
+
+    def __init__(self, matrix: Matrix, *, columns: int | None = None, name: Sequence[str] = ("name",)) -> None:
+        """Copy what the matrix holds."""
+        matrix.settle()
+        cells = matrix.Array if columns is None else matrix.Array[:, :columns]
+        self.id = matrix.Id
+        self.cells: Array = np.array(cells)
+        self._name = list(name)
+        self._names = dict(matrix.I2NMap) if isinstance(matrix, NamedMatrix) else None
+        self._closed = set() if self._names is not None else set(matrix.ClosedRows)
+        self._time = (matrix.End, matrix.Resolution) if isinstance(matrix, TimeWindowMatrix) else None
+        self._map = matrix if isinstance(matrix, GeoMatrix) else None  # its box never changes
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Return column -> values, as Python's own types."""
+        if self._map is not None:
+            return self._of_map(self._map)
+        return self._of_rows() if self._time is None else self._of_window(*self._time)
+
+    def _of_rows(self) -> dict[str, list[Any]]:
+        if self._names is not None:
+            rows = sorted(self._names)
+            head = self._named([self._names[row] for row in rows])
+        else:
+            rows = [row for row in range(len(self.cells)) if row not in self._closed]
+            head = {"row": list(rows)}
+        return {**head, **_fields(self.cells[rows])}
+
+    def _of_window(self, begin: float, resolution: float) -> dict[str, list[Any]]:
+        assert self._names is not None
+        rows = sorted(self._names)
+        at, columns = np.nonzero(_used(self.cells[rows]))
+        indexes = np.array(rows, dtype=np.intp)[at] if rows else at
+        head = self._named([self._names[row] for row in indexes.tolist()])
+        times = (begin + columns * resolution).tolist()
+        return {**head, "time": times, **_fields(self.cells[indexes, columns])}
+
+    def _of_map(self, matrix: GeoMatrix) -> dict[str, list[Any]]:
+        rows, columns = np.nonzero(_used(self.cells))
+        pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+        places = [matrix.inverse_equirectangular(row, column) for row, column in pairs]
+        return {
+            "row": rows.tolist(), "column": columns.tolist(), "lat": [lat for lat, _ in places],
+            "lon": [lon for _, lon in places], **_fields(self.cells[rows, columns]),
+        }  # fmt: skip
+
+    def _named(self, names: list[Any]) -> dict[str, list[Any]]:
+        if len(self._name) == 1:
+            return {self._name[0]: names}
+        return {field: [name[index] for name in names] for index, field in enumerate(self._name)}
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Iterate over the rows of the table, as dicts."""
+        columns = self.columns()
+        for row in zip(*columns.values(), strict=True):
+            yield dict(zip(columns, row, strict=True))
+
+    def csv(self) -> str:
+        """Return the table as CSV (RFC 4180), with a line of names."""
+        text, columns = io.StringIO(newline=""), self.columns()
+        writer = csv.writer(text)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+        return text.getvalue()
+
+    def parquet(self, path: str) -> None:
+        """Write the table as a Parquet file.
+
+        Raises:
+            MissingDependency: pyarrow is not installed.
+            OSError: The file cannot be written.
+        """
+        try:
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+        except ModuleNotFoundError as error:
+            raise MissingDependency("pyarrow", "parquet") from error
+        pq.write_table(pa.table({name: pa.array(values) for name, values in self.columns().items()}), path)
+
+
+def _used(cells: Array) -> Array:
+    """Return which cells are not empty: have a byte that is not 0."""
+    if not cells.size:
+        return np.zeros(cells.shape, dtype=bool)
+    size = cells.dtype.itemsize
+    octets = np.ascontiguousarray(cells).view(np.uint8).reshape(*cells.shape, size)
+    return np.asarray(octets.any(axis=-1))
+
+
+def _fields(cells: Array) -> dict[str, list[Any]]:
+    if cells.dtype.names is None:
+        return {VALUE: cells.tolist()}
+    return {name: cells[name].tolist() for name in cells.dtype.names}
