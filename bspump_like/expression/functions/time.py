@@ -40,6 +40,11 @@ function(
 
 
 def zone_of(name: Any) -> datetime.tzinfo:
+    """Return a time zone by its name.
+
+    Raises:
+        ValueError: There is none.
+    """
     if name == "UTC":
         return datetime.UTC
     try:
