@@ -61,7 +61,6 @@ CLASSES = {
     "PersistentGeoMatrix": _PERSISTENT,
     "PersistentSessionMatrix": _PERSISTENT,
     "PersistentTimeWindowMatrix": _PERSISTENT,
-    "IPGeoLookup": "load the ranges with FileLookup, and look up in a processor of your own",
     "MemcachedLookup": "load the table with FileLookup",
 }
 """Class of BSPump -> what does its work here."""
