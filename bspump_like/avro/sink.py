@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..abc import Event
-from ..config import Seconds, option
+from ..config import option
 from ..errors import DeliveryError, ProcessingError
 from ..file.naming import Naming
 from ..file.output import Layout, Output
-from ..file.sink import AppendingSink, OutputOptions
+from ..file.rolling import RollingOptions, RollingSink
 from .container import SYNC_LENGTH, Header, IncompleteError, encode_block, find_block, read_header
 from .schema import RecordEncoder, WriterSchemaOptions, declared_schema, inferred_schema
 
@@ -107,7 +107,7 @@ class AvroOutput(Output):
                 rest = rest[block.next :]
 
 
-class AvroSinkOptions(WriterSchemaOptions, OutputOptions):
+class AvroSinkOptions(WriterSchemaOptions, RollingOptions):
     """Options of the sink."""
 
     path: str = option(
@@ -117,15 +117,11 @@ class AvroSinkOptions(WriterSchemaOptions, OutputOptions):
     compression: Literal["null", "deflate", "snappy", "zstandard", "bzip2", "xz"] = option(
         "deflate", "how the blocks within a file are compressed"
     )
-    rollover_mechanism: Literal["none", "rows", "time"] = option(
-        "none", "begin a new file by events_per_file or by writing_period; none: as the options rotate_... say"
-    )
     events_per_file: int = option(1000, "records of a file, for 'rollover_mechanism: rows'", ge=1)
-    writing_period: Seconds = option("1d", "seconds of a file, for 'rollover_mechanism: time'", gt=0)
     events_per_chunk: int = option(1000, "most records of a block", ge=1)
 
 
-class AvroSink(AppendingSink):
+class AvroSink(RollingSink):
     """Append events as records to Avro container files.
 
     In: what fits the schema, usually dicts. Without `schema` and `schema_file` the first event makes it: a record whose fields
@@ -155,6 +151,8 @@ class AvroSink(AppendingSink):
     class Options(AvroSinkOptions):
         """The schema, and options of sinks that append."""
 
+    records_per_file = "events_per_file"
+
     def __init__(
         self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None
     ) -> None:
@@ -169,18 +167,6 @@ class AvroSink(AppendingSink):
         self._strict: bool = self.options.unknown_fields == "reject"
         self._encoder = None if schema is None else RecordEncoder(schema, strict=self._strict)
         encode_block([], Header(None, self.options.compression, b"", 0))  # finds out now that a package is missing
-
-    def codec_at(self, path: str) -> str:
-        """Return none: blocks are compressed, not files."""
-        return "none"
-
-    def rotation(self) -> tuple[int, float]:
-        """Return after how many records and seconds a new file begins."""
-        o = self.options
-        return (
-            o.events_per_file if o.rollover_mechanism == "rows" else o.rotate_lines,
-            o.writing_period if o.rollover_mechanism == "time" else o.rotate_period,
-        )
 
     def new_output(self, path: str, naming: Naming, layout: Layout, throttle: Callable[[bool], None]) -> Output:
         """Return an output of blocks."""

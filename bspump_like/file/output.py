@@ -156,6 +156,12 @@ class Output:
         with open(path, "rb", buffering=0) as raw, InputStream(raw, path, self._layout.codec) as stream:
             return stream.read_block(1 << 16).partition(b"\n")[0].rstrip(b"\r")
 
+    def final_path(self) -> str:
+        """Return the name that the open file, or the next one, has when it is complete."""
+        if self._fresh and self._file < 0:
+            return self._naming.path(self._naming.start(overwrite=False))
+        return self._naming.path(self._index)
+
     def is_idle(self) -> bool:
         """Tell whether nothing waits to be written."""
         return not self.lines and not self._chunks
@@ -350,7 +356,9 @@ class Output:
     def complete(self) -> None:
         """Close the file and give it its final name; the next line opens the next one. Blocks."""
         if self._file < 0:
-            return
+            if not self._layout.atomic or self._mark is None or not self._mark["inode"]:
+                return
+            self._open()
         self._mark = self._describe()
         if self._layout.atomic:
             self._publish(self._path.removesuffix(".part"))

@@ -187,6 +187,10 @@ class AppendingSink(Sink):
 
     def rotate(self) -> None:
         """Close the files behind what was handed over so far; the next event opens the next ones."""
+        if self.options.atomic:
+            for path, mark in list(self._marks.items()):
+                if mark["inode"]:
+                    self.output_at(path)  # closed when too many were open, and not complete
         for output in self._outputs.values():
             output.rotate()
         self._spill()
@@ -203,8 +207,9 @@ class AppendingSink(Sink):
         Raises:
             ConfigError: It cannot be written, or another pump writes it.
         """
-        for path in list(self._marks):
-            await self._open(path)
+        for path, mark in list(self._marks.items()):
+            if mark["inode"]:  # else the file before it is complete, and the next one is opened by its first line
+                await self._open(path)
         if self.options.path and type(self).get_file_name is AppendingSink.get_file_name:
             self.output = await self._open(self.options.path)
         self._wind_up()
@@ -229,8 +234,7 @@ class AppendingSink(Sink):
     async def on_end_of_input(self) -> None:
         """Complete the files: with `atomic` they get their names with the last barrier."""
         if self.options.atomic:
-            for output in self._outputs.values():
-                output.rotate()
+            self.rotate()
 
     async def on_stop(self) -> None:
         """Close the files."""

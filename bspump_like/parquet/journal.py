@@ -149,6 +149,10 @@ class ParquetOutput(Output):
             mark["journal"] = id_of(self._open_schema(mark["inode"]))
         return mark
 
+    def is_idle(self) -> bool:
+        """Tell whether nothing waits to be written, or to be rejected."""
+        return super().is_idle() and not self.refused
+
     # The Parquet file
 
     def _publish(self, final: str) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..abc import Context, Event
-from ..config import Seconds, Size, option
+from ..config import Size, option
 from ..errors import ProcessingError
 from ..file.naming import Naming
 from ..file.output import Layout, Output
-from ..file.sink import AppendingSink, OutputOptions
+from ..file.rolling import RollingOptions, RollingSink
 from .journal import ParquetOutput
 from .schema import SchemaOptions, arrow_schema, declared_schema
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _CHUNK = 1000  # rows turned into columns in one call, which holds the interpreter for some milliseconds
 
 
-class ParquetSinkOptions(SchemaOptions, OutputOptions):
+class ParquetSinkOptions(SchemaOptions, RollingOptions):
     """Options of the sink."""
 
     path: str = option(
@@ -33,11 +33,10 @@ class ParquetSinkOptions(SchemaOptions, OutputOptions):
         "snappy", "how the columns within a file are compressed"
     )
     rows_in_chunk: int = option(1000, "rows of a row group", ge=1)
-    rollover_mechanism: Literal["rows", "time", "none"] = option(
+    rollover_mechanism: Literal["none", "rows", "time"] = option(
         "rows", "begin a new file by rows_per_file or by writing_period; none: as the options rotate_... say"
     )
     rows_per_file: int = option(10000, "rows of a file, for 'rollover_mechanism: rows'", ge=1)
-    writing_period: Seconds = option("1d", "seconds of a file, for 'rollover_mechanism: time'", gt=0)
     unknown_fields: Literal["reject", "drop"] = option(
         "reject", "what becomes of a field that is no column: the event is rejected, or goes without it"
     )
@@ -45,7 +44,7 @@ class ParquetSinkOptions(SchemaOptions, OutputOptions):
     rotate_size: Size = option(0, "complete a file when so many bytes wait for it, uncompressed; 0: never", ge=0)
 
 
-class ParquetSink(AppendingSink):
+class ParquetSink(RollingSink):
     """Write events as rows of Parquet files.
 
     In: dicts. The columns are declared in `schema` or `schema_file`; else they are made from the rows of the first barrier, where
@@ -71,6 +70,8 @@ class ParquetSink(AppendingSink):
 
     class Options(ParquetSinkOptions):
         """Schema, sizes, and options of sinks that append."""
+
+    records_per_file = "rows_per_file"
 
     def __init__(
         self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None
@@ -101,18 +102,6 @@ class ParquetSink(AppendingSink):
         if self._known is not None and not self._known.issuperset(row):
             return {name: value for name, value in row.items() if name in self._known}
         return row
-
-    def codec_at(self, path: str) -> str:
-        """Return none: columns are compressed, not files."""
-        return "none"
-
-    def rotation(self) -> tuple[int, float]:
-        """Return after how many rows and seconds a new file begins."""
-        o = self.options
-        return (
-            o.rows_per_file if o.rollover_mechanism == "rows" else o.rotate_lines,
-            o.writing_period if o.rollover_mechanism == "time" else o.rotate_period,
-        )
 
     def new_output(self, path: str, naming: Naming, layout: Layout, throttle: Callable[[bool], None]) -> Output:
         """Return an output with a journal."""

@@ -133,6 +133,17 @@ def test_an_atomic_file_begun_and_completed_behind_the_last_mark_is_taken_back(p
     assert b"".join(content(tmp_path / name) for name in names(tmp_path)).split() == events
 
 
+def test_an_atomic_file_of_an_event_that_is_complete_does_not_hinder_the_next_start(pump: Any, tmp_path: Path) -> None:
+    class ByEvent(FileLineSink):
+        def get_file_name(self, context: Any, event: Any) -> str:
+            return str(tmp_path / event.decode().strip())
+
+    out = {"atomic": True, "max_open_files": 1}
+    pump.run(of([b"a", b"b"]), {}, ByEvent, out)
+    pump.run(of([b"a", b"b", b"c"]), {}, ByEvent, out)
+    assert names(tmp_path) == ["a", "b", "c"]
+
+
 def test_a_period_closes_files(pump: Any, tmp_path: Path) -> None:
     async def until_rotated(app: Any) -> None:
         while not (tmp_path / "out-000001.txt").exists():  # noqa: ASYNC110 - it watches a directory

@@ -135,6 +135,43 @@ def test_a_journal_without_a_mark_and_without_more_rows_becomes_a_file(pump: Any
     assert content(tmp_path / "o.parquet") == events(16)
 
 
+def test_names_and_rotation_by_hand(tmp_path: Path) -> None:
+    with fresh_application() as app:
+        sink = ParquetSink(
+            app, Pipeline(app, "Q"), config={"path": str(tmp_path / "o{index}.parquet"), "schema": SCHEMA}
+        )
+
+        async def go() -> None:
+            await sink.on_start()
+            for number in range(3):
+                assert sink.build_filename("-open") == str(tmp_path / f"o00000{number + 1}.parquet-open")
+                sink.process({}, {"id": number})
+                await sink.rotate_async()
+                assert content(tmp_path / f"o00000{number + 1}.parquet") == [{"id": number, "text": None}]
+            sink.rotate(str(tmp_path / "other.parquet"))
+            sink.process({}, {"id": 7})
+            await sink.on_end_of_input()
+            await sink.flush()
+            await sink.on_stop()
+
+        app.Loop.run_until_complete(go())
+    assert content(tmp_path / "other-000001.parquet") == [{"id": 7, "text": None}]
+    assert len(names(tmp_path)) == 4
+
+
+def test_what_is_refused_is_not_forgotten_with_many_files(pump: Any, tmp_path: Path) -> None:
+    class ByEvent(ParquetSink):
+        def get_file_name(self, context: Any, event: Any) -> str:
+            return str(tmp_path / f"{event['text']}.parquet")
+
+    rows = [{"id": number if number % 3 else "bad", "text": f"n{number}"} for number in range(12)]
+    out = {"path": "", "schema": SCHEMA, "max_open_files": 2, "rollover_mechanism": "none"}
+    pump.run(of(rows), {}, ByEvent, out, pipeline={"on_error": "dead_letter"})
+    assert pump.sink.Pipeline.counters.as_dict()["dead_letters"] == 4
+    written = [row for name in names(tmp_path) for row in content(tmp_path / name)]
+    assert sorted(row["id"] for row in written) == [1, 2, 4, 5, 7, 8, 10, 11]
+
+
 def test_no_row_makes_no_file(pump: Any, tmp_path: Path) -> None:
     pump.run(of([]), {}, ParquetSink, {"path": str(tmp_path / "o.parquet"), "schema": SCHEMA})
     assert names(tmp_path) == []
