@@ -14,6 +14,7 @@ from .base64 import Base64DecodeProcessor, Base64EncodeProcessor
 from .bytes import BytesToStringParser, HexlifyProcessor, StringToBytesParser, UnhexlifyProcessor
 from .compress import CompressProcessor, DecompressProcessor
 from .csv import CSVDumperProcessor, CSVParserProcessor
+from .deduplicate import DeduplicateProcessor
 from .delay import DelayProcessor
 from .derive import DeriveProcessor
 from .divert import DivertProcessor
@@ -24,6 +25,7 @@ from .group import GroupByAggregator
 from .internal import DirectSource, InternalSource
 from .internal_sink import InternalSink
 from .iterator import IteratorGenerator, IteratorSource
+from .join import JoinGenerator
 from .json import (
     CySimdJsonParser,
     DictToJsonBytesParser,
@@ -69,19 +71,19 @@ from .validate import ValidateProcessor
 from .xml import XMLDumperProcessor, XMLParserProcessor
 
 __all__ = [
-    "AggregationStrategy", "Aggregator", "AsyncLookupEnricher", "Base64DecodeProcessor", "Base64EncodeProcessor",
-    "BytesToStringParser", "CSVDumperProcessor", "CSVParserProcessor", "CastProcessor", "CompressProcessor",
-    "CySimdJsonParser", "DecompressProcessor", "DelayProcessor", "DeriveProcessor", "DictToJsonBytesParser",
-    "DirectSource", "DivertProcessor", "FilterProcessor", "FlattenDictProcessor", "GroupByAggregator",
-    "HexlifyProcessor", "InternalSink", "InternalSource", "IteratorGenerator", "IteratorSource",
-    "JSONDumperProcessor", "JSONParserProcessor", "KeyValueParserProcessor", "ListAggregationStrategy",
-    "ListEventAggregationStrategy", "LogProcessor", "LookupEnricher", "MappingItemsGenerator",
-    "MappingItemsProcessor", "MappingKeysGenerator", "MappingKeysProcessor", "MappingTransformator",
-    "MappingValuesGenerator", "MappingValuesProcessor", "MsgPackDumperProcessor", "MsgPackParserProcessor",
-    "NullSink", "PPrintContextProcessor", "PPrintProcessor", "PPrintSink", "PatternParserProcessor",
-    "PrintContextProcessor", "PrintProcessor", "PrintSink", "RateLimit", "RouterMixIn", "RouterProcessor",
-    "RouterSink", "SelectProcessor", "SplitGenerator", "StdDictToJsonParser", "StdJsonToDictParser",
-    "StringAggregationStrategy", "StringToBytesParser", "SwitchProcessor", "SwitchSink", "SyslogParserProcessor",
-    "TableSink", "TeeProcessor", "TeeSource", "TextParser", "TimeZoneNormalizer", "UnhexlifyProcessor",
-    "ValidateProcessor", "XMLDumperProcessor", "XMLParserProcessor",
+    "AggregationStrategy", "Aggregator", "AsyncLookupEnricher", "Base64DecodeProcessor",
+    "Base64EncodeProcessor", "BytesToStringParser", "CSVDumperProcessor", "CSVParserProcessor", "CastProcessor",
+    "CompressProcessor", "CySimdJsonParser", "DecompressProcessor", "DeduplicateProcessor", "DelayProcessor",
+    "DeriveProcessor", "DictToJsonBytesParser", "DirectSource", "DivertProcessor", "FilterProcessor",
+    "FlattenDictProcessor", "GroupByAggregator", "HexlifyProcessor", "InternalSink", "InternalSource",
+    "IteratorGenerator", "IteratorSource", "JSONDumperProcessor", "JSONParserProcessor", "JoinGenerator",
+    "KeyValueParserProcessor", "ListAggregationStrategy", "ListEventAggregationStrategy", "LogProcessor",
+    "LookupEnricher", "MappingItemsGenerator", "MappingItemsProcessor", "MappingKeysGenerator",
+    "MappingKeysProcessor", "MappingTransformator", "MappingValuesGenerator", "MappingValuesProcessor",
+    "MsgPackDumperProcessor", "MsgPackParserProcessor", "NullSink", "PPrintContextProcessor", "PPrintProcessor",
+    "PPrintSink", "PatternParserProcessor", "PrintContextProcessor", "PrintProcessor", "PrintSink", "RateLimit",
+    "RouterMixIn", "RouterProcessor", "RouterSink", "SelectProcessor", "SplitGenerator", "StdDictToJsonParser",
+    "StdJsonToDictParser", "StringAggregationStrategy", "StringToBytesParser", "SwitchProcessor", "SwitchSink",
+    "SyslogParserProcessor", "TableSink", "TeeProcessor", "TeeSource", "TextParser", "TimeZoneNormalizer",
+    "UnhexlifyProcessor", "ValidateProcessor", "XMLDumperProcessor", "XMLParserProcessor",
 ]  # fmt: skip
