@@ -22,6 +22,7 @@ from .metrics import PipelineMetrics
 from .pipeline import Pipeline
 from .readiness import Readiness
 from .replay import replay_forever
+from .secrecy import Secrets
 from .settings import PumpSettings, StoreSettings
 from .store import AsyncStore, Commit, Store, StoreError
 
@@ -42,6 +43,8 @@ class PumpService(asab.Service):
         self.Lookups: dict[str, Lookup] = {}
         self.LookupFactories: list[Any] = []
         self.Matrixes: dict[str, Any] = {}
+        self.secrets = Secrets()
+        """What no log line and no answer may show."""
         self.store = AsyncStore()
         self._claims: Claims | None = None
         self.settings = PumpSettings("bspump")
@@ -386,6 +389,7 @@ class PumpService(asab.Service):
         await self.store.close()
         if self._claims is not None:
             self._claims.release()
+        self.secrets.close()
 
     async def _finish(self, committer: Committer) -> None:
         names = ", ".join(pipeline.Id for pipeline in committer.pipelines)

@@ -362,6 +362,7 @@ def construct_pumps(builders: Sequence[PumpBuilder], app: BSPumpApplication, svc
         ConfigError: With every mistake in all of them.
     """
     for builder in builders:
+        svc.secrets.add(builder.secrets)  # first of all: what is built may log
         builder.begin()
     for builder in builders[1:]:
         builder.links.join(builders[0].links.known)

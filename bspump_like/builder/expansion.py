@@ -24,7 +24,6 @@ from .references import NAME, REFERENCE, as_text, whole
 SECRETS = (Path("/run/secrets"), Path("/var/run/secrets"), Path("/run/credentials"))
 """Where containers, Kubernetes and systemd put secrets: a definition may read them without being allowed to."""
 
-_SHORTEST_SECRET = 4
 _SECRET_PLACES = ("config", "args")
 
 
@@ -233,11 +232,3 @@ class _MissingError(Exception):
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.hint = hint
-
-
-def redact(text: str, secrets: frozenset[str] | set[str]) -> str:
-    """Return `text` with every secret of four characters or more shown as stars."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, "***")
-    return text

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, Problem
+from ..secrecy import redact
 from .branches import Branches
 from .document import IN_CODE, Document, document_in_code, read_document
-from .expansion import Expansion, redact
+from .expansion import Expansion
 from .includes import Includes
 from .limits import Budget, TooLargeError
 from .origins import Origins

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..builder.expansion import redact
+from ..secrecy import redact
 from .text import one_line
 
 if TYPE_CHECKING:

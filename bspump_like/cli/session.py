@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import configparser
 import contextlib
-import logging
 import os
-import traceback
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,7 +13,6 @@ import asab
 
 from .. import config as declared
 from ..builder import PumpBuilder, construct_pumps, load
-from ..builder.expansion import redact
 from ..builder.loader import Definition
 from ..builder.overrides import NoSuchPlaceError
 from ..builder.workers import check_linked
@@ -125,7 +122,7 @@ def make_application(config: str | None, *, verbose: bool = False, web_listen: s
 def build(
     app: BSPumpApplication, definitions: Sequence[Definition], *, allow: Sequence[str], worker: tuple[int, int] = (0, 1)
 ) -> frozenset[str]:
-    """Construct all definitions into the application, and keep their secrets out of its log.
+    """Construct all definitions into the application.
 
     Returns:
         The secrets.
@@ -134,31 +131,11 @@ def build(
         ConfigError: With every mistake in all of them.
     """
     secrets = frozenset[str]().union(*(definition.secrets for definition in definitions))
-    if secrets:
-        for handler in logging.getLogger().handlers:
-            handler.addFilter(_SecretFilter(secrets))
     builders = [PumpBuilder(definition, allow=allow, worker=worker) for definition in definitions]
     construct_pumps(builders, app, app.pump_service)
     if problems := list(check_linked(app.pump_service.Pipelines, worker)):
         raise ConfigError(problems)
     return secrets
-
-
-class _SecretFilter(logging.Filter):
-    def __init__(self, secrets: frozenset[str]) -> None:
-        super().__init__()
-        self._secrets = secrets
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        shown = redact(text, self._secrets)
-        if shown != text:
-            record.msg, record.args = shown, ()
-        if record.exc_info and not record.exc_text:
-            # A formatter takes this text in place of one of its own.
-            trace = "".join(traceback.format_exception(*record.exc_info))
-            record.exc_text = redact(trace.rstrip("\n"), self._secrets)
-        return True
 
 
 class Reporter:

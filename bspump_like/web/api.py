@@ -4,6 +4,10 @@
     GET /bspump/v1/lookup               the lookups
     GET /bspump/v1/lookup/{id}          one lookup as bytes; 304 when the request's ETag is still right
     GET /bspump/v1/lookup/{id}/meta     about it
+    GET /bspump/v1/matrix               the matrices
+    GET /bspump/v1/matrix/{id}          one matrix with its rows; ?limit= ?offset=
+    GET /bspump/v1/matrix/{id}/csv      its rows as CSV
+    GET /bspump/v1/matrix/{id}/png      its heat map; ?field= ?log=1
     GET /live  GET /ready               for probes: 200, or 503 with the reasons
 
 It listens on the loopback interface unless told otherwise; beyond that it wants `[web] token`, and requests carry it as
@@ -23,6 +27,7 @@ from aiohttp import web
 
 from ..errors import ConfigError
 from .lookups import LookupRoutes
+from .matrices import MatrixRoutes
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -55,11 +60,16 @@ class WebAPI:
             asab.Config.set("web", "listen", f"{host} {port}")  # for asab the section wins over what it is given
         self.router = asab.web.create_web_server(app, config={"listen": f"{host} {port}", "servertokens": "prod"})
         lookups = LookupRoutes(self._service)
+        matrices = MatrixRoutes(self._service)
         for path, handler in (
             ("/bspump/v1/pipelines", self._pipelines),
             ("/bspump/v1/lookup", lookups.list),
             ("/bspump/v1/lookup/{id}", lookups.get),
             ("/bspump/v1/lookup/{id}/meta", lookups.meta),
+            ("/bspump/v1/matrix", matrices.list),
+            ("/bspump/v1/matrix/{id}", matrices.get),
+            ("/bspump/v1/matrix/{id}/csv", matrices.csv),
+            ("/bspump/v1/matrix/{id}/png", matrices.png),
             ("/live", self._live),
             ("/ready", self._ready),
         ):
@@ -75,10 +85,10 @@ class WebAPI:
         return checked
 
     async def _pipelines(self, request: web.Request) -> web.Response:
-        return _json({id: pipeline.rest_get() for id, pipeline in self._service.Pipelines.items()})
+        return self._json({id: pipeline.rest_get() for id, pipeline in self._service.Pipelines.items()})
 
     async def _live(self, request: web.Request) -> web.Response:
-        return _json({"live": True})
+        return self._json({"live": True})
 
     async def _ready(self, request: web.Request) -> web.Response:
         states = {id: pipeline.state() for id, pipeline in self._service.Pipelines.items()}
@@ -86,11 +96,11 @@ class WebAPI:
         ready = all(state in ("running", "throttled", "finished") for state in states.values())
         ready = ready and all(lookup.is_ready() for lookup in lookups)
         told = {one.Id: one.problem or ("loaded" if one.is_ready() else "not loaded yet") for one in lookups}
-        return _json({"ready": ready, "pipelines": states, "lookups": told}, status=200 if ready else 503)
+        return self._json({"ready": ready, "pipelines": states, "lookups": told}, status=200 if ready else 503)
 
-
-def _json(value: Any, status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(value, default=str), status=status, content_type="application/json")
+    def _json(self, value: Any, status: int = 200) -> web.Response:
+        shown = self._service.secrets.redact_all(value)
+        return web.Response(body=orjson.dumps(shown, default=str), status=status, content_type="application/json")
 
 
 def address_of(listen: str) -> tuple[str, int]:

@@ -88,7 +88,7 @@ def pump(**keys: Any) -> dict[str, Any]:
         ({"pipelines": [{"source": {"class": "InternalSource"}, "sink": {"class": "NullSink"}}]}, "pipelines.0"),
         (pump(sources=[{"class": "InternalSource"}]), "pipelines.0"),
         (pump(config={"on_error": "dead_leter"}), "pipelines.0.config.on_error"),
-        (pump(sink={"class": "NullSink", "config": {"on_error": {"retry": {"attempts": 0}}}}), "pipelines.0.sink.config.on_error"),
+        (pump(config={"on_error": {"retry": {"attempts": 0}}}), "pipelines.0.config.on_error"),
         (pump(sink={"class": "NulSink"}), "pipelines.0.sink.class"),
         (pump(sink={"class": "FileLineSource"}), "pipelines.0.sink.class"),
         (pump(sink={"module": "bspump.common"}), "pipelines.0.sink"),
