@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from .config import nearest
@@ -35,10 +35,17 @@ def compile_query(query: Mapping[str, Any]) -> Matches:
     """
     if not isinstance(query, Mapping):
         raise ValueError(f"a query is a dict of fields and conditions, not {query!r}")
-    parts = [_part(str(key), value) for key, value in query.items()]
-    if not parts:
-        return lambda event: True
-    return parts[0] if len(parts) == 1 else lambda event: all(part(event) for part in parts)
+    return _every([_part(str(key), value) for key, value in query.items()])
+
+
+def _every(tests: Sequence[Callable[[Any], bool]]) -> Callable[[Any], bool]:
+    """Return a function that tells whether all tests hold."""
+    if not tests:
+        return lambda value: True
+    if len(tests) == 1:
+        return tests[0]
+    one, rest = tests[0], _every(tests[1:])
+    return lambda value: one(value) and rest(value)  # a generator in all() would cost more than the tests
 
 
 def _part(key: str, value: Any) -> Matches:
@@ -50,7 +57,7 @@ def _part(key: str, value: Any) -> Matches:
         raise ValueError(f"{key} takes a list of queries")
     queries = [compile_query(one) for one in value]
     if key == "$and":
-        return lambda event: all(one(event) for one in queries)
+        return _every(queries)
     if key == "$or":
         return lambda event: any(one(event) for one in queries)
     return lambda event: not any(one(event) for one in queries)
@@ -59,13 +66,27 @@ def _part(key: str, value: Any) -> Matches:
 def _field(path: str, value: Any) -> Matches:
     condition = _condition(value)
     if "." not in path:
-        return lambda event: condition([event[path]] if isinstance(event, Mapping) and path in event else [])
+        return _plain_field(path, condition)
     parts = path.split(".")
 
     def matches(event: Any) -> bool:
         found: list[Any] = []
         _find(event, parts, 0, found)
         return condition(found)
+
+    return matches
+
+
+def _plain_field(path: str, condition: _Condition) -> Matches:
+    test = _test_of(condition)
+    if test is None:
+        return lambda event: condition([event[path]] if isinstance(event, Mapping) and path in event else [])
+
+    def matches(event: Any) -> bool:
+        if not isinstance(event, dict) or path not in event:
+            return condition([event[path]] if isinstance(event, Mapping) and path in event else [])
+        value = event[path]
+        return condition([value]) if isinstance(value, list | tuple) else test(value)
 
     return matches
 
@@ -89,8 +110,21 @@ def _condition(value: Any) -> _Condition:
     if isinstance(value, Mapping) and any(str(key).startswith("$") for key in value):
         options = value.get("$options", "")
         parts = [_operator(str(key), one, options) for key, one in value.items() if key != "$options"]
-        return parts[0] if len(parts) == 1 else lambda found: all(part(found) for part in parts)
+        tests = [_test_of(part) for part in parts]
+        return _with_test(_every(parts), None if None in tests else _every(tests))  # type: ignore[arg-type]
     return _equal(value)
+
+
+def _with_test(condition: _Condition, test: _Test | None) -> _Condition:
+    """Note the test that says the same as a condition where one value is found that is no list, and much sooner."""
+    if test is not None and not vars(condition):  # a single part has its own
+        condition.test = test  # type: ignore[attr-defined]
+    return condition
+
+
+def _test_of(condition: _Condition) -> _Test | None:
+    test: _Test | None = getattr(condition, "test", None)
+    return test
 
 
 def _operator(name: str, value: Any, options: str) -> _Condition:
@@ -114,22 +148,20 @@ def _any(test: _Test) -> _Condition:
                 return True
         return False
 
-    return holds
+    return _with_test(holds, test)
 
 
 def _not(condition: _Condition) -> _Condition:
-    return lambda found: not condition(found)
-
-
-def _same(one: Any, other: Any) -> bool:
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+    test = _test_of(condition)
+    return _with_test(lambda found: not condition(found), test and (lambda value: not test(value)))
 
 
 def _equal(value: Any) -> _Condition:
     if isinstance(value, re.Pattern):
         return _regex(value, "")
-    holds = _any(lambda one: _same(one, value))
-    return (lambda found: not found or holds(found)) if value is None else holds
+    flag = isinstance(value, bool)
+    holds = _any(lambda one: bool(one == value) and isinstance(one, bool) is flag)
+    return _with_test(lambda found: not found or holds(found), _test_of(holds)) if value is None else holds
 
 
 def _compared(compare: Callable[[Any, Any], bool]) -> Callable[[Any], _Condition]:
@@ -149,7 +181,12 @@ def _one_of(values: Any) -> _Condition:
     if not isinstance(values, list | tuple | set | frozenset):
         raise TypeError("it takes a list")
     conditions = [_equal(value) for value in values]
-    return lambda found: any(condition(found) for condition in conditions)
+    tests = [_test_of(condition) for condition in conditions]
+
+    def test(value: Any) -> bool:
+        return any(one(value) for one in tests if one is not None)
+
+    return _with_test(lambda found: any(condition(found) for condition in conditions), None if None in tests else test)
 
 
 def _all(values: Any) -> _Condition:
