@@ -112,6 +112,12 @@ class Extract:
             raise MissingDependency("pyarrow", "parquet") from error
         pq.write_table(pa.table({name: pa.array(values) for name, values in self.columns().items()}), path)
 
+    def png(self, field: str = "", *, logarithmic: bool = False) -> bytes:
+        """Return the heat map as PNG; see `picture.heat_map`."""
+        from .picture import heat_map  # it draws extracts, and so imports this module
+
+        return heat_map(self, field, logarithmic=logarithmic)
+
 
 def _used(cells: Array) -> Array:
     """Return which cells are not empty: have a byte that is not 0."""

@@ -19,6 +19,7 @@ from .scatter import scatter
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
+    from .extract import Extract
 
 L = logging.getLogger(__name__)
 
@@ -362,6 +363,12 @@ class Matrix(Configurable, SharedState):
 
         Use numpy on whole columns (`np.where`, `np.mean(self.Array, axis=1)`), not loops over rows.
         """
+
+    def extract(self, **arguments: Any) -> Extract:
+        """Return what stands in the matrix now, as a table for CSV, Parquet, JSON, a picture; arguments as of `Extract`."""
+        from .extract import Extract  # it knows all kinds of matrices, and so imports this module
+
+        return Extract(self, **arguments)
 
     def time(self) -> float:
         """Return the UNIX time in seconds, read from the loop's clock."""
