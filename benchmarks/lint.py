@@ -50,7 +50,8 @@ def definitions(count: int) -> dict[str, str]:
     numbers = range(count // _EACH)
     return {
         "sound": "pipelines:" + "".join(_PIPELINE.format(n=n, sink="FileJSONSink") for n in numbers),
-        "a mistake in each pipeline": "pipelines:" + "".join(_PIPELINE.format(n=n, sink="FileJSNSink") for n in numbers),
+        "a mistake in each pipeline": "pipelines:"
+        + "".join(_PIPELINE.format(n=n, sink="FileJSNSink") for n in numbers),
         "one template": _TEMPLATE + "".join(f"  - {{n: {n}}}\n" for n in numbers),
     }
 
