@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -42,7 +43,9 @@ def fresh_application(
     asab.Config.read_dict({"store": {"path": store}})
     app: BSPumpApplication | None = None
     try:
-        app = application(args=[], **arguments)
+        # A program's own application may take none; what stands on the command line is the test runner's in any case.
+        takes_args = "args" in inspect.signature(application.__init__).parameters
+        app = application(**({"args": [], **arguments} if takes_args else arguments))
         yield app
     finally:
         if app is not None and not app.Loop.is_closed():

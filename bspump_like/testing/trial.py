@@ -26,20 +26,28 @@ from .pump import fresh_application
 from .running import Running, quiet, until
 from .stores import MemoryStore
 
-Pump = str | os.PathLike[str] | Mapping[str, Any] | Definition | type[Pipeline] | Callable[[BSPumpApplication], Any]
-"""What can be tried: a definition (its path, a dict, or loaded), a pipeline class, or a function that takes the application."""
+Pump = str | os.PathLike[str] | Mapping[str, Any] | Definition | type[Any] | Callable[[BSPumpApplication], Any]
+"""What can be tried: a definition (its path, a dict, or loaded), the class of a pipeline or of an application, or a function that
+takes the application and adds to it."""
 
 
-class _Application(BSPumpApplication):
-    clock: Clock | None = None
+class _Tried(BSPumpApplication):
+    """What is different in an application under test, whatever its class: whose time it has, and that it reads no arguments."""
+
+    clock: Clock
+    clock_loop: ClockLoop
 
     def make_event_loop(self) -> asyncio.AbstractEventLoop:
-        """Return a loop whose time a test can move."""
-        return ClockLoop()
+        """Return the loop whose time the test can move."""
+        return self.clock_loop
+
+    def parse_arguments(self, args: Sequence[str] | None = None) -> Any:
+        """Read no arguments: those of the process are the test runner's."""
+        return super().parse_arguments(args=[])
 
     def time(self) -> float:
         """Return the time of the test's clock."""
-        now = self.clock.now if self.clock is not None else None
+        now = self.clock.now
         return float(super().time()) if now is None else now
 
 
@@ -82,18 +90,21 @@ class Trial(Findings):
         self._left = contextlib.ExitStack()
         with contextlib.ExitStack() as building:
             path = store if isinstance(store, str) else ":memory:"
-            fresh = fresh_application(_settings(config or {}, moved=clock is not None), path, application=_Application)
-            self.app: BSPumpApplication = building.enter_context(fresh)
-            self.clock = Clock(self.app.Loop, clock)
-            assert isinstance(self.app, _Application)
-            self.app.clock = self.clock
+            self._loop = ClockLoop()
+            building.callback(self._loop.close)
+            self.clock = Clock(self._loop, clock)
             if self.clock.now is not None:
                 building.callback(set_wall_clock, set_wall_clock(self._wall_time))
+            applications, others = _parted(pumps)
+            tried = {"clock": self.clock, "clock_loop": self._loop}
+            settings = _settings(config or {}, moved=clock is not None)
+            fresh = fresh_application(settings, path, application=type("Tried", (_Tried, *applications), tried))
+            self.app: BSPumpApplication = building.enter_context(fresh)
             self.store = store if isinstance(store, MemoryStore) else MemoryStore()
             if not isinstance(store, str):
                 self.app.pump_service.store = self.store
             self._path = path
-            self._load(pumps, tuple(allow), tuple(overrides))
+            self._load(others, tuple(allow), tuple(overrides))
             self._left = building.pop_all()
         self._recorders = {part: watch(part) for part in self._parts() if _is_whole(part)}
         self._feeds: dict[str, FeedSource] = {}
@@ -280,8 +291,7 @@ class Trial(Findings):
         return self.settle()
 
     async def _settled(self, *, barrier: bool) -> None:
-        assert isinstance(self.app.Loop, ClockLoop)
-        await quiet(self.app.Loop)
+        await quiet(self._loop)
         pipelines = self.pipelines.values()
         await until(lambda: any(p.is_error() for p in pipelines) or not any(map(_is_in_cycle, _sources(pipelines))))
         for committer in {pipeline.committer for pipeline in pipelines}:
@@ -310,6 +320,12 @@ class Trial(Findings):
     def _refuse_if_begun(self, what: str) -> None:
         if self._begun:
             raise RuntimeError(f"the pump has started: {what} before")
+
+
+def _parted(pumps: Sequence[Pump]) -> tuple[list[type[BSPumpApplication]], list[Pump]]:
+    """Return the classes of applications, and the rest."""
+    applications = [one for one in pumps if isinstance(one, type) and issubclass(one, BSPumpApplication)]
+    return applications, [one for one in pumps if one not in applications]
 
 
 def _settings(config: Mapping[str, Mapping[str, Any]], *, moved: bool) -> dict[str, Mapping[str, Any]]:

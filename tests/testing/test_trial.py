@@ -7,7 +7,18 @@ import time
 
 import pytest
 
-from bspump_like import Drop, Generator, MappingLookup, Outcome, Pipeline, Processor, Sink, TriggerSource, option
+from bspump_like import (
+    BSPumpApplication,
+    Drop,
+    Generator,
+    MappingLookup,
+    Outcome,
+    Pipeline,
+    Processor,
+    Sink,
+    TriggerSource,
+    option,
+)
 from bspump_like.abc.cached_lookup import CachedLookup
 from bspump_like.abc.clock import wall_time
 from bspump_like.common import (
@@ -342,6 +353,23 @@ def test_an_event_that_is_deferred_is_tried_again_when_the_clock_says_so(pump):
     trial.advance(1800)
     assert trial.outputs("P") == [5]
     assert trial.dead_letters == []
+
+
+class Whole(BSPumpApplication):
+    """A program of somebody: the pump is built by its application."""
+
+    def __init__(self):
+        super().__init__()
+        self.pump_service.add_pipeline(Doubling(self))
+
+
+def test_a_whole_application_can_be_tried(pump, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["pytest", "--what-the-runner-takes"])
+    trial = pump(Whole, clock=NEW_YEAR).run()
+
+    assert isinstance(trial.app, Whole)
+    assert trial.outputs("Doubling") == [2, 4, 6]
+    assert trial["Doubling"].time() == NEW_YEAR
 
 
 def test_a_fixed_clock_stands_still(pump):
