@@ -59,10 +59,8 @@ class CachedLookup(MappingLookup, AsyncLookupMixin):
         options = self.options
         self._answers = Answers(options.cache_ttl, options.missing_ttl, options.cache_size, cache)
         self._questions = Questions(self._ask, options.batch_size)
-        self.get_cached: Callable[[Any], Any] = self._answers.get
-        """Returns the answer for a key from the cache: None, when it is known that there is no value; else `MISSING`."""
         self.hits = self.misses = 0
-        """Answers of `get` from the cache, and others."""
+        """Answers from the cache, and others."""
 
     async def find(self, keys: list[Any]) -> Mapping[Any, Any]:
         """Return the values of those keys that have one; called with up to `batch_size` keys, all different, none None.
@@ -94,6 +92,13 @@ class CachedLookup(MappingLookup, AsyncLookupMixin):
             return False
         self._answers.put(await self._patiently(self.find_all))
         return True
+
+    def get_cached(self, key: Any) -> Any:
+        """Return the value of `key` from the cache: None, when it is known that there is none; else `MISSING`."""
+        value = self._answers.get(key)
+        if value is not MISSING:
+            self.hits += 1
+        return value
 
     async def get(self, key: Any, default: Any = None) -> Any:
         """Return the value of `key`, or `default`; from the cache when it is fresh.

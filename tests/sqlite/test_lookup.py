@@ -98,12 +98,13 @@ def test_finds_rows(path, config, key, found):
     assert answers == [found, "default" if found is None else found, [found, None, found]]
 
 
-def test_the_keys_of_a_batch_of_events_are_one_question_and_are_remembered_missing_ones_too(path):
+@pytest.mark.parametrize("preload", [False, True])
+def test_the_keys_of_a_batch_of_events_are_one_question_and_are_remembered_missing_ones_too(path, preload):
     items = [{"n": n, "tail": f"N{n % 5}"} for n in range(1000)]
     kept, lookups = [], []
 
     def prepare(app):
-        lookups.append(Noting(app, "Planes", {"path": path, "table": "planes", "key": "tail"}))
+        lookups.append(Noting(app, "Planes", {"path": path, "table": "planes", "key": "tail", "preload": preload}))
         app.pump_service.add_lookup(lookups[0])
 
     def enrich(app, pipeline):
@@ -116,7 +117,8 @@ def test_the_keys_of_a_batch_of_events_are_one_question_and_are_remembered_missi
     assert [event["n"] for event in kept] == list(range(1000))
     makers = [None, "BOEING", "AIRBUS", "EMBRAER", None]
     assert [event.get("maker") for event in kept] == makers * 200
-    assert lookups[0].asked == [5]
+    assert lookups[0].asked == ([0, 2] if preload else [5])
+    assert lookups[0].hits + lookups[0].misses == 1000
 
 
 def test_known_and_unknown_keys_leave_in_the_order_they_came(path):
