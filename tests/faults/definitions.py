@@ -72,6 +72,16 @@ def linked() -> Tree:
     )  # fmt: skip
 
 
+def branched() -> Tree:
+    """Branches written in place: a copy of all of it, and two kinds that are worked on and come back."""
+    case = [
+        {"when": "id % 2 == 0", "branch": {"processors": [own("Square")]}},
+        {"when": "id % 3 == 0", "id": "Slow", "branch": {"processors": [own("Ordered", concurrency=50)]}},
+    ]
+    steps = [PARSE, {"fork": {"processors": [DUMP], "sink": lines_sink("copy.ndjson")}}, {"case": case}, DUMP]
+    return pump(pipeline("P", lines_source(), steps, lines_sink()))
+
+
 FIGURES = {
     "events": "count", "sum": {"sum": "id"}, "least": {"min": "id"}, "most": {"max": "id"}, "mean": {"mean": "id"},
 }  # fmt: skip

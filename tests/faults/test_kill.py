@@ -68,6 +68,13 @@ def test_a_killed_pump_with_an_ordered_async_processor_loses_nothing(make: Make,
     assert steps_back == sum(count > 0 for count in ledger.repeated_at)
 
 
+def test_a_killed_pump_with_branches_loses_nothing(make: Make, scale: Scale) -> None:
+    pump = make(definitions.branched())
+    write_events(pump.folder / "in.ndjson", scale.events)
+    files = [pump.folder / "out.ndjson", pump.folder / "copy.ndjson"]
+    kill_and_count(pump, scale, [Ledger(file, scale.events, most=MOST) for file in files])
+
+
 @pytest.mark.parametrize("ending", ["gz", "zst"])
 def test_a_killed_pump_leaves_no_torn_member_in_a_compressed_file(make: Make, scale: Scale, ending: str) -> None:
     pump = make(definitions.file_to_file(f"out.ndjson.{ending}"))
