@@ -184,6 +184,10 @@ class PumpService(asab.Service):
     # Start
 
     def _on_run(self, _message_type: str) -> None:
+        if self._stopping:  # a signal came while the application was being made: asab has forgotten it
+            self._own_stops += 1
+            self.App.stop()
+            return
         self._starting = self.App.Loop.create_task(self._start())
 
     async def _start(self) -> None:

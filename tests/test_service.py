@@ -492,3 +492,15 @@ def test_a_source_without_main_says_so(caplog):
 
     with caplog.at_level(logging.WARNING):
         run(("P", Source, NullSink), during=during)
+
+
+def test_a_stop_that_comes_before_it_runs_is_not_forgotten(path):
+    read = []
+
+    def build(app):
+        add(app, "P", events(range(10), cls=Endless), collect(read))
+        os.kill(os.getpid(), signal.SIGTERM)  # taken when the loop turns for the first time
+
+    run_pump(build, store=path)
+
+    assert read == []
