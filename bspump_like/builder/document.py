@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -200,7 +201,7 @@ def _parse_yaml(text: str, file: str) -> Any:
             raise ConfigError([Problem(f"more than {MAX_NODES} values", file=file, hint="look for a merge (<<) of merges")])
         tree = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
-        raise ConfigError([_yaml_problem(error, file)]) from None
+        raise ConfigError([_yaml_problem(error, file, text)]) from None
     except (RecursionError, ValueError) as error:
         raise ConfigError([Problem(f"not YAML: {error}", file=file)]) from None
     finally:
@@ -216,7 +217,7 @@ def _compose(text: str, file: str) -> tuple[Any, Any]:
         _check_depth(text, file)
         return loader.get_single_node(), loader
     except yaml.MarkedYAMLError as error:
-        raise ConfigError([_yaml_problem(error, file)]) from None
+        raise ConfigError([_yaml_problem(error, file, text)]) from None
     except yaml.YAMLError as error:
         raise ConfigError([Problem(f"not YAML: {error}", file=file)]) from None
     except RecursionError:
@@ -269,14 +270,28 @@ def _members(node: Any, known: dict[int, int]) -> int:
     return known[id(node)]
 
 
-def _yaml_problem(error: Any, file: str) -> Problem:
+def _yaml_problem(error: Any, file: str, text: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     said = " ".join(part for part in (error.context, error.problem) if part)
-    # The C parser does not name the character: a tab, or one that YAML keeps for itself.
-    hint = "indent with spaces; quote text that begins with @, ` or %" if "cannot start any token" in said else ""
+    lines = text.splitlines()
+    at = mark.line if mark else 0
+    hint = _yaml_hint(said, "\n".join(lines[max(at - 1, 0) : at + 1]))
+    return Problem(f"not YAML: {said}", file=file, line=at + 1 if mark else 0, hint=hint)
+
+
+def _yaml_hint(said: str, lines: str) -> str:
+    """Return what to do about an error of the parser, whose words are about its grammar, from the lines around it."""
+    if "cannot start any token" in said:  # it does not name the character: a tab, or one that YAML keeps for itself
+        return "indent with spaces; quote text that begins with @, ` or %"
     if "could not determine a constructor" in said:
-        hint = "a definition is data: it has no tags of its own"
-    return Problem(f"not YAML: {said}", file=file, line=mark.line + 1 if mark else 0, hint=hint)
+        return "a definition is data: it has no tags of its own"
+    if re.search(r"[{\[][^\n]*(?<![\"'])\$\{", lines):
+        return 'inside { } and [ ] a reference needs quotes: "${name}"'
+    if re.search(r"[:-]\s+(\"[^\"]*\"|'[^']*')\s*[^\s,}\]#:]", lines):
+        return "a text that begins with a quote ends with it: put quotes of the other kind around the whole"
+    if "mapping values are not allowed" in said:
+        return "quote a text that has ': ' in it"
+    return ""
 
 
 @functools.cache
@@ -285,8 +300,6 @@ def yaml_loader() -> Any:
 
     In YAML 1.1 `no` is False, `12:30` is 750 and `2024-01-01` is an object; in a definition they are text.
     """
-    import re
-
     import yaml
 
     class DefinitionLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]

@@ -23,6 +23,23 @@ MISTAKES = [
         "(indent with spaces; quote text that begins with @, ` or %)",
     ),
     Mistake(
+        "bad YAML, a reference without quotes in braces",
+        "pipelines:\n- {id: P, config: {max_in_flight: ${limit}}}\n",
+        "pump.yaml:2: not YAML: while parsing a flow mapping did not find expected ',' or '}' (inside { } and [ ] a reference "
+        'needs quotes: "${name}")',
+    ),
+    Mistake(
+        "bad YAML, a condition that begins with a quote",
+        HEAD + '  processors:\n  - when: "UA" == carrier\n    to: Q\n' + SINK,
+        "pump.yaml:5: not YAML: while parsing a block mapping did not find expected key (a text that begins with a quote ends "
+        "with it: put quotes of the other kind around the whole)",
+    ),
+    Mistake(
+        "bad YAML, a colon in a text",
+        "description: flights: all of them\n",
+        "pump.yaml:1: not YAML: mapping values are not allowed in this context (quote a text that has ': ' in it)",
+    ),
+    Mistake(
         "a key twice",
         "pipelines:\n- id: P\n  id: Q\n",
         "pump.yaml:3: the key 'id' stands twice here (the first would be lost: remove one)",
