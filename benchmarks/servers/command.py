@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import pathlib
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from tools.services.process import exclusive
 from . import report
 from .cluster import Cluster, NotThere
 from .latency import latency
-from .measure import PARTITIONS, Failed, throughput
+from .measure import PARTITIONS, PLACE, POLL, Failed, throughput
 from .nodes import BenchKafka, BenchSearch
 from .report import Result
 from .results import replace_section
@@ -31,15 +32,15 @@ QUICK = {"null": 400_000, "kafka": 300_000, "elasticsearch": 100_000}
 
 NOTE = """\
 All systems do the same work on JSON web-access events of 230 to 330 bytes in a topic with 4 partitions: parse, three
-texts to numbers, derive one field; for Kafka and Elasticsearch serialise again. All deliver at least once, and commit
-offsets after delivery. Systems take turns; figures are medians over the rounds. CPU is that of the whole process tree,
-from /proc; what it costs to start and to take {small:,} events is measured apart and subtracted. `of the loop`: events
-per CPU second, against the loop, median of the ratios of a round. `spread` is how far the dearest round is from the
-cheapest. The servers share the cores with the system, so events/s to Elasticsearch is mostly what the node takes. Peak
-memory is that of the process tree, the sum of what is resident, looked at every {poll:.0f} ms. Latency is measured at
-half of the events/s beside it, for {seconds:.0f} s: from the stamp that the producer puts into an event, to Kafka until a
-consumer of the output has it, to Elasticsearch until a proxy before the node has handed on the answer to its bulk. Idle
-CPU is taken after that, without events, as long."""
+texts to numbers, derive one field; for Kafka and Elasticsearch serialise again. All deliver at least once and commit
+offsets after delivery, but for those whose title says otherwise. Systems take turns; figures are medians over the rounds
+(peers: {peers}). CPU is that of the whole process tree, from /proc; what it costs to start and to take {small:,} events
+is measured apart and subtracted. `of the loop`: events per CPU second, against the loop, median of the ratios of a round.
+`spread` is how far the dearest round is from the cheapest. The servers share the cores with the system, so events/s to
+Elasticsearch is mostly what the node takes. Peak memory is that of the process tree, the sum of what is resident, looked
+at every {poll:.0f} ms. Latency is measured at half of the events/s beside it, for {seconds:.0f} s: from the stamp that
+the producer puts into an event, to Kafka until a consumer of the output has it, to Elasticsearch until a proxy before the
+node has handed on the answer to its bulk. Idle CPU is taken after that, without events, as long."""
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -55,9 +56,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--only", default="", metavar="LIST", help="paths, systems, or PATH/SYSTEM, joined by ',' (all)"
     )
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds that count (3; quick: 1)")
+    parser.add_argument("--peer-rounds", type=int, default=1, metavar="N", help="rounds in which peers take part (1)")
     parser.add_argument("--events", type=int, metavar="N", help="events in each run, on every path")
     parser.add_argument(
-        "--limit", type=float, default=12.0, metavar="S", help="longest run of a slow system, seconds (12)"
+        "--limit", type=float, default=10.0, metavar="S", help="longest run of a slow system, seconds (10)"
     )
     parser.add_argument("--no-latency", action="store_true", help="leave out latency and idling")
     parser.add_argument("--quick", action="store_true", help="fewer events, one round")
@@ -98,18 +100,20 @@ async def measure(options: argparse.Namespace) -> str:
         NotThere: A server does not run.
     """
     results = [Result(system, path, reason=system.missing()) for path, system in options.pairs]
-    seconds = 3.0 if options.quick else 8.0
+    seconds = 3.0 if options.quick else 6.0
     async with Cluster(*options.urls) as cluster:
         for count in {SMALL, *(options.counts[one.path] for one in results)}:
             _say(f"a topic of {count:,} events")
             await cluster.fill(_topic(count), PARTITIONS, count)
         for turn in range(1, options.rounds + 1):
             for result in results:
+                if result.system.peer and turn > options.peer_rounds:
+                    continue
                 await _round(cluster, result, options.counts[result.path], options.limit, f"round {turn}")
         if not options.no_latency:
             for result in results:
                 await _latency(cluster, result, seconds)
-    note = NOTE.format(small=SMALL, poll=50, seconds=seconds)
+    note = NOTE.format(small=SMALL, poll=POLL * 1000, seconds=seconds, peers=min(options.rounds, options.peer_rounds))
     events = ", ".join(
         f"{options.counts[path]:,} to {path}" for path in PATHS if any(one.path == path for one in results)
     )
@@ -158,6 +162,7 @@ def _servers(options: argparse.Namespace) -> Iterator[None]:
     kafka, search = BenchKafka(), BenchSearch()
     kafka.directory.mkdir(parents=True, exist_ok=True)
     with exclusive(kafka.directory / "alone"):
+        shutil.rmtree(PLACE, ignore_errors=True)  # what failed runs have left
         try:
             for server in (kafka, search):
                 server.start()

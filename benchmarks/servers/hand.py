@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -78,37 +79,48 @@ async def to_null(job: Job, consumer: aiokafka.AIOKafkaConsumer) -> None:
 
 
 async def to_kafka(job: Job, consumer: aiokafka.AIOKafkaConsumer) -> None:
-    """Parse, transform, serialise, produce: a batch for each partition, as large as it may be."""
+    """Parse, transform, serialise, produce; batches fill while the one before them is on its way."""
     commits, offsets, loads, dumps = Commits(consumer), Offsets(), orjson.loads, orjson.dumps
     async with aiokafka.AIOKafkaProducer(
         bootstrap_servers=job.kafka, acks="all", enable_idempotence=True, max_batch_size=BATCH
     ) as producer:
+        opened: dict[int, Any] = {}  # partition -> batch
+        last: dict[int, asyncio.Future[Any]] = {}  # partition -> acknowledgement of what was sent last
         sent: list[asyncio.Future[Any]] = []
+
+        async def send(number: int, batch: Any) -> None:
+            last[number] = acknowledged = await producer.send_batch(batch, job.output, partition=number)
+            sent.append(acknowledged)
+
         while True:
-            records = await consumer.getmany(timeout_ms=100, max_records=RECORDS[job.path])
+            records = await consumer.getmany(timeout_ms=5 if opened else 100, max_records=RECORDS[job.path])
             for partition, messages in records.items():
                 number = partition.partition
-                batch = producer.create_batch()
+                batch = opened.pop(number, None) or producer.create_batch()
                 append = batch.append
                 for message in messages:
                     value = dumps(transform(loads(message.value)))
                     if append(key=None, value=value, timestamp=None) is None:
-                        sent.append(await producer.send_batch(batch, job.output, partition=number))
+                        await send(number, batch)
                         batch = producer.create_batch()
                         append = batch.append
                         append(key=None, value=value, timestamp=None)
-                sent.append(await producer.send_batch(batch, job.output, partition=number))
+                opened[number] = batch
                 offsets[partition] = messages[-1].offset + 1
-            if offsets and commits.due():
+            due = bool(offsets) and commits.due()
+            for number in [number for number in opened if due or number not in last or last[number].done()]:
+                await send(number, opened.pop(number))
+            if due:
                 before, sent = sent, []
                 commits.begin(offsets, lambda before=before: asyncio.gather(*before))  # type: ignore[misc]
                 offsets = {}
 
 
-async def to_search(job: Job, consumer: aiokafka.AIOKafkaConsumer) -> None:
-    """Parse, transform, serialise, send bulks of ready bytes, four at a time."""
+async def to_search(job: Job, consumer: aiokafka.AIOKafkaConsumer, ids: bool = False) -> None:
+    """Parse, transform, serialise, send bulks of ready bytes, four at a time; `ids` gives documents ids from their offsets."""
     commits, offsets, loads, dumps = Commits(consumer), Offsets(), orjson.loads, orjson.dumps
-    header = b'{"create":{"_index":%b}}' % orjson.dumps(job.output)
+    index = orjson.dumps(job.output)
+    header = b'{"create":{"_index":%b}}' % index
     free = asyncio.Semaphore(BULKS)
     sent: list[asyncio.Task[None]] = []
     lines: list[bytes] = []
@@ -127,9 +139,10 @@ async def to_search(job: Job, consumer: aiokafka.AIOKafkaConsumer) -> None:
         while True:
             records = await consumer.getmany(timeout_ms=100, max_records=RECORDS[job.path])
             for partition, messages in records.items():
+                prefix = b'{"index":{"_index":%b,"_id":"%b:%d:' % (index, job.topic.encode(), partition.partition)
                 for message in messages:
                     line = dumps(transform(loads(message.value)))
-                    lines += (header, line)
+                    lines += (b'%b%d"}}' % (prefix, message.offset) if ids else header, line)
                     size += len(line)
                     if size >= BULK:
                         await free.acquire()
@@ -149,7 +162,12 @@ async def to_search(job: Job, consumer: aiokafka.AIOKafkaConsumer) -> None:
 LOOPS = {"null": to_null, "kafka": to_kafka, "elasticsearch": to_search}
 
 
-async def main(job: Job) -> None:
+async def to_search_once(job: Job, consumer: aiokafka.AIOKafkaConsumer) -> None:
+    """Do as `to_search`, with ids, so that nothing is stored twice."""
+    await to_search(job, consumer, ids=True)
+
+
+async def main(job: Job, once: bool) -> None:
     """Consume until a signal comes."""
     gc.set_threshold(50_000, 20, 100)  # as the pump does; Python's own setting costs 5 % more
     task = asyncio.current_task()
@@ -163,11 +181,11 @@ async def main(job: Job) -> None:
         auto_offset_reset="earliest",
         isolation_level="read_committed",
     ) as consumer:
-        await LOOPS[job.path](job, consumer)
+        await (to_search_once if once else LOOPS[job.path])(job, consumer)
 
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main(job_of_arguments()))
+        asyncio.run(main(job_of_arguments(), "--once" in sys.argv))
     except asyncio.CancelledError:
         pass

@@ -18,6 +18,7 @@ from .systems import ROOT, System
 from .tree import Tree
 from .work import Job
 
+PLACE = ROOT / "var" / "bench"
 POLL = 0.05  # seconds
 START_PATIENCE = 60.0  # seconds to the first event
 STOP_PATIENCE = 20.0
@@ -67,9 +68,8 @@ class Run:
     async def __aenter__(self) -> Run:
         """Make the place for its results and start it."""
         name = f"bench-{uuid.uuid4().hex[:10]}"
-        folder = ROOT / "var" / "bench"
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.system.key}-", dir=folder))
+        PLACE.mkdir(parents=True, exist_ok=True)
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.system.key}-", dir=PLACE))
         self.job = Job(
             path=self.path,
             kafka=self.cluster.kafka,

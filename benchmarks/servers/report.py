@@ -66,17 +66,18 @@ class Result:
 
 
 def table(results: Sequence[Result]) -> str:
-    """Return one line for each system on one path; the first one is what the others are compared with."""
+    """Return one line for each system on one path."""
     lines = [
         "| system | CPU s per million | of the loop | spread | events/s | peak MB | p50 ms | p99 ms | at events/s | idle CPU |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    base = next((one for one in results if one.system.key == "hand" and one.full), None)
+    known = {one.system.key: one for one in results if one.full}
     for one in results:
         title = one.system.title
         if not one.full:
             lines.append(f"| {title} | not run: {one.reason} | | | | | | | | |")
             continue
+        base = known.get(one.system.base)
         ratio = f"{one.ratio(base):.2f}" if base is not None else ""
         after = ["", "", "", ""]
         if one.latency is not None:

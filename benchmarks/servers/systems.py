@@ -27,6 +27,8 @@ class System:
         commits: It commits offsets to the group when events are through.
         counter: Tells how many events are through to null, where that cannot be seen at the servers.
         missing: Tells why it cannot run here, empty when it can.
+        base: Key of the system that it is compared with.
+        peer: It is none of ours; fewer rounds will do, the differences are large.
         timed: Latency and idling are measured.
         python_path: Folders before this project's own, where Python looks for modules.
     """
@@ -39,6 +41,8 @@ class System:
     commits: bool = True
     counter: Callable[[Job], int] | None = None
     missing: Callable[[], str] = lambda: ""
+    base: str = "hand"
+    peer: bool = False
     timed: bool = True
     python_path: tuple[str, ...] = ()
 
@@ -53,13 +57,23 @@ PUMP = System("pump", "this project, `pump run`", pump.command)
 PUMP2 = System("pump-2", "- with `--workers 2`", pump.command, paths=("null", "kafka"), workers=2, timed=False)
 
 
+HAND_IDS = System(
+    "hand-ids", "- loop with ids from offsets: nothing is stored twice", lambda job: [*HAND.command(job), "--once"],
+    paths=("elasticsearch",), timed=False,
+)  # fmt: skip
+PUMP_IDS = System(
+    "pump-ids", "- `pump run` with `document_id: position`", lambda job: pump.command(job, {"document_id": "position"}),
+    paths=("elasticsearch",), base="hand-ids", timed=False,
+)  # fmt: skip
+
+
 def systems(tree: str = "") -> list[System]:
     """Return all, in the order of the table.
 
     Args:
         tree: Folder with another version of `bspump_like`, to measure in place of this one.
     """
-    pumps = [dataclasses.replace(one, python_path=(tree,) if tree else ()) for one in (PUMP, PUMP2)]
+    pumps = [dataclasses.replace(one, python_path=(tree,) if tree else ()) for one in (PUMP, PUMP2, PUMP_IDS)]
     from .peers import peers
 
-    return [HAND, *pumps, *peers()]
+    return [HAND, *pumps[:2], HAND_IDS, pumps[2], *(dataclasses.replace(one, peer=True) for one in peers())]
