@@ -13,8 +13,8 @@ import numpy as np
 
 from ..config import Seconds, option
 from ..errors import ConfigError, Problem, ProcessingError
+from .columns import ColumnMatrix
 from .matrix import Array, MatrixOptions
-from .named import NamedMatrix
 from .scatter import chosen, scatter
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ the window. One column in a sliding window, the whole in a tumbling one: the fir
 
 FIRST_EVENT = "first event"
 """A `start_time`: the window is placed by the first event."""
-
-_WARMING = "warming up"
-"""The stream of `WarmingUpCount`."""
 
 _MARGIN = 0.25  # of a column: an event that near to the end of a sliding window moves it on
 
@@ -53,7 +50,7 @@ class TimeWindowMatrixOptions(MatrixOptions):
     )  # fmt: skip
 
 
-class TimeWindowMatrix(NamedMatrix):
+class TimeWindowMatrix(ColumnMatrix):
     """A named matrix whose columns are pieces of time of `resolution` seconds, the oldest first.
 
     The window ends at `Start` (which is in the future of what it holds) and reaches back to `End`; both are multiples of
@@ -62,8 +59,6 @@ class TimeWindowMatrix(NamedMatrix):
     Time is event time: nothing reads the clock unless `clock_driven`. `update_events` takes a whole batch in order: each event
     moves the window when it has to, and is late or not by what the events before it have done, however they are batched.
     The watermark is the newest event less `lateness`.
-
-    Moving on costs one column, not a copy of the matrix: columns stand one behind the other in memory, with room at the end.
 
     Example:
         from bspump_like import BSPumpApplication
@@ -106,22 +101,15 @@ class TimeWindowMatrix(NamedMatrix):
         Raises:
             ConfigError: There is no column, the resolution is not above 0, or the start time is no number.
         """
-        self.Columns = columns
         self.Resolution = resolution
         self.ClockDriven = clock_driven
         self.newest: float | None = None
         """Time of the newest event, UNIX seconds."""
         self.late = self.early = 0
         """Events that were refused as late or early."""
-        self.WarmingUpCount: Array = np.zeros(0, dtype=np.int64)
-        """By row: how many columns must still pass until the row was there for the whole window."""
         self._given_start = start_time
         self._placed = False
-        self.moves = 0
-        """How often the window has moved."""
-        self._head = self._offset = 0  # number of the column that begins at Start; where our first column stands
-        self._ticking: asyncio.Task[None] | None = None
-        super().__init__(app, dtype, id, config)
+        super().__init__(app, dtype, columns, id, config)
         self._late_counter: Any = None
         metrics: Any = app.get_service("asab.MetricsService")
         if metrics is not None:
@@ -132,10 +120,11 @@ class TimeWindowMatrix(NamedMatrix):
             self._counted = (0, 0)
 
     def _configured(self) -> None:
+        super()._configured()
         where, start = f"matrix {self.Id}", self._given_start
-        for name, value in (("columns", self.Columns), ("resolution", self.Resolution)):
-            if not value > 0:
-                raise ConfigError([Problem(f"{name} is {value!r}, expected a number above 0", ("args", name), where)])
+        if not self.Resolution > 0:
+            problem = f"resolution is {self.Resolution!r}, expected seconds above 0"
+            raise ConfigError([Problem(problem, ("args", "resolution"), where)])
         if isinstance(start, str) and start != FIRST_EVENT:
             raise ConfigError(
                 [
@@ -153,7 +142,7 @@ class TimeWindowMatrix(NamedMatrix):
         if self._placed:
             self._head = self._head_of(self.time() if start is None else float(start))
 
-    # Shape. The cells are kept by column (column, row, ...): a column is contiguous, and the next one stands behind it.
+    # Time
 
     @property
     def Start(self) -> float:
@@ -164,66 +153,6 @@ class TimeWindowMatrix(NamedMatrix):
     def End(self) -> float:
         """Return where the window begins, UNIX seconds."""
         return (self._head - self.Columns) * self.Resolution
-
-    def build_shape(self, rows: int = 0) -> tuple[int, ...]:
-        """Return the shape of an array of so many rows: rows x columns."""
-        return (rows, self.Columns)
-
-    def zeros(self, rows: int = 1) -> None:
-        """Begin anew without names, with rows that are zero and closed; the window stays where it is."""
-        self.WarmingUpCount = np.zeros(rows, dtype=np.int64)
-        super().zeros(rows)
-
-    def _begin(self, rows: int) -> None:
-        self._cells, self._offset = self._by_column(rows), 0
-        self._view(rows)
-
-    def _by_column(self, rows: int) -> Array:
-        shape = self.build_shape(rows)
-        return self._allocate((2 * self.Columns, rows, *shape[2:]))
-
-    def _view(self, rows: int) -> None:
-        used = self._cells[self._offset : self._offset + self.Columns, :rows]
-        self.Array = self._array = np.swapaxes(used, 0, 1)
-
-    def _own(self) -> Array:
-        if self.Array is not self._array:
-            taken = self.Array
-            self._cells, self._offset = self._by_column(len(taken)), 0
-            self._view(len(taken))
-            self.Array[...] = taken
-        return self._cells
-
-    def _adopt(self, cells: Array) -> None:
-        rows, self._cells = len(self.Array), cells
-        self._view(rows)
-
-    def _resize(self, rows: int) -> None:
-        cells, used = self._own(), len(self.Array)
-        if rows > cells.shape[1]:
-            grown = self._by_column(max(rows, 2 * cells.shape[1]))
-            grown[: self.Columns, :used] = cells[self._offset : self._offset + self.Columns, :used]
-            self._cells, self._offset = grown, 0
-        elif rows < used:
-            cells[:, rows:used] = np.zeros((), self.DType)
-        self._view(rows)
-        warming, self.WarmingUpCount = self.WarmingUpCount, np.zeros(rows, dtype=np.int64)
-        self.WarmingUpCount[: min(rows, len(warming))] = warming[:rows]
-
-    def _opened(self, rows: Array) -> None:
-        self.WarmingUpCount[rows] = self.Columns
-
-    def _moved(self, saved: Array) -> None:
-        self.WarmingUpCount = self._kept_warming[saved]
-        super()._moved(saved)
-
-    def flush(self) -> tuple[set[int], list[int]]:
-        """Remove the closed rows; see `Matrix.flush`."""
-        self.settle()
-        self._kept_warming = self.WarmingUpCount
-        return super().flush()
-
-    # Time
 
     def get_column(self, event_timestamp: float) -> int | None:
         """Return the column of a time, UNIX seconds; None, and counted as late or early, when it is not in the window."""
@@ -288,26 +217,6 @@ class TimeWindowMatrix(NamedMatrix):
         self.settle()
         self._move(self._step)
 
-    def _shift(self, count: int) -> None:
-        if not count:
-            return
-        cells, columns, zero = self._own(), self.Columns, np.zeros((), self.DType)
-        rows = len(self.Array)
-        if count >= columns:
-            cells[self._offset : self._offset + columns] = zero
-        else:
-            cells[self._offset : self._offset + count] = zero  # what is outside of the window is zero, always
-            self._offset += count
-            if self._offset + columns > len(cells):
-                kept = columns - count
-                cells[:kept] = cells[self._offset : self._offset + kept]  # two halves: they do not overlap
-                cells[self._offset : self._offset + kept] = zero
-                self._offset = 0
-            self._view(rows)
-        self._head += count
-        self.moves += 1
-        np.maximum(self.WarmingUpCount - count, 0, out=self.WarmingUpCount)
-
     @property
     def watermark(self) -> float | None:
         """Return the time before which columns are complete, UNIX seconds; None before the first event."""
@@ -318,44 +227,17 @@ class TimeWindowMatrix(NamedMatrix):
 
     # State; see `SharedState`
 
-    def _copied(self) -> tuple[Array, dict[str, Array]]:
-        used = self._cells[self._offset : self._offset + self.Columns, : len(self.Array)]
-        cells, memory = self._stored.copy(used, self._cells.nbytes)
-        # By its number, and in the order of its remainder: a column that moves in the window stays what and where it is.
-        first, count = self._head - self.Columns, self.Columns
-        order = sorted(range(count), key=lambda index: (first + index) % count)
-        columns = {f"column {first + index}": cells[index] for index in order}
-        return memory, {**columns, _WARMING: self.WarmingUpCount.copy()}
-
-    def _load_cells(self, streams: Mapping[str, bytes]) -> None:
-        first, shape = self._head - self.Columns, self.Array.shape[:1] + self.Array.shape[2:]
-        for index in range(self.Columns if self.Array.size else 0):
-            self.Array[:, index] = np.frombuffer(streams[f"column {first + index}"], self.DType).reshape(shape)
-        self.WarmingUpCount = np.frombuffer(streams.get(_WARMING, b""), np.int64).copy()
-
     def _layout(self) -> dict[str, Any]:
         return {**super()._layout(), "resolution": self.Resolution, "window": self.options.window}
 
     def _header(self) -> dict[str, Any]:
-        window = {
-            "head": self._head,
-            "placed": self._placed,
-            "newest": self.newest,
-            "late": self.late,
-            "early": self.early,
-        }
+        window = {"placed": self._placed, "newest": self.newest, "late": self.late, "early": self.early}
         return {**super()._header(), "time": window}
 
     def load(self, header: Mapping[str, Any], streams: Mapping[str, Sequence[bytes]]) -> None:
         """Take the state back that `save` gave; see `Matrix.load`."""
-        window = header.get("time", {})
-        head = self._head
-        self._head = window.get("head", head)
-        try:
-            super().load(header, streams)
-        except ConfigError:
-            self._head = head
-            raise
+        super().load(header, streams)
+        window = header["time"]
         self._placed, self.newest = window["placed"], window["newest"]
         self.late, self.early = window["late"], window["early"]
 
@@ -462,8 +344,9 @@ class TimeWindowMatrix(NamedMatrix):
 
     async def on_start(self) -> None:
         """Begin to move with the clock, when `clock_driven`."""
+        await super().on_start()
         if self.ClockDriven:
-            self._ticking = self.Loop.create_task(self._tick(), name=f"clock of matrix {self.Id}")
+            self.App.pump_service.start_background(self._tick(), f"clock of matrix {self.Id}")
 
     async def _tick(self) -> None:
         while True:
@@ -473,12 +356,6 @@ class TimeWindowMatrix(NamedMatrix):
     async def on_clock_tick(self) -> None:
         """Move the window on to now; called every quarter of `resolution` when `clock_driven`."""
         self.advance(self.time())
-
-    async def on_stop(self) -> None:
-        """Leave the clock."""
-        if self._ticking is not None:
-            self._ticking.cancel()
-            await asyncio.wait([self._ticking])
 
     def rest_get(self) -> dict[str, Any]:
         """Return what the web API shows of this matrix, with its window."""
