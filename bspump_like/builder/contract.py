@@ -8,20 +8,12 @@ from __future__ import annotations
 _LOOKUP_PROVIDER = "a lookup loads itself: give FileLookup a 'path'"
 _SLACK = "a Slack webhook takes HTTP: a sink of your own posts to it, see docs/how-to/own-processor.md"
 _DRIVE = "write with FileBlockSink, and let a tool such as rclone copy the files"
-_PERSISTENT = "every matrix lives on over a restart: leave 'Persistent' away"
 _OWN_SOURCE = "write it on ReaderSource, see docs/how-to/own-processor.md, or bring the events over Kafka or files"
 _OWN = "write it as a processor of your own, see docs/how-to/own-processor.md"
-_COMPUTE = "compute fields with DeriveProcessor, decide with FilterProcessor or a step with 'when'"
 
 _MODULES = {
     "amqp": ("AMQPConnection AMQPSink AMQPSource AMQPFullMessageSource", _OWN_SOURCE),
-    "analyzer": (
-        "Analyzer AnalyzingSource GeoAnalyzer LatchAnalyzer SessionAnalyzer ThresholdAnalyzer TimeDriftAnalyzer "
-        "TimeWindowAnalyzer",
-        "count with GroupByAggregator",
-    ),
     "anomaly": ("AnomalyAnalyzer GeneralAnomaly AnomalyManager AnomalyStorage", _OWN),
-    "declarative": ("DeclarativeProcessor DeclarativeGenerator DeclarativeTimeWindowAnalyzer ExpressionBuilder", _COMPUTE),
     "ftp": ("FTPConnection FTPSource", "let a tool such as rclone fetch the files, and read them with FileLineSource"),
     "googledrive": ("GoogleDriveABCSink GoogleDriveBlockSink GoogleDriveConnection", _DRIVE),
     "http": (
@@ -54,13 +46,9 @@ MODULES = {name: instead for name, (_, instead) in _MODULES.items()}
 
 CLASSES = {
     **{cls: instead for classes, instead in _MODULES.values() for cls in classes.split()},
+    "DeclarativeTimeWindowAnalyzer": "use TimeWindowAnalyzer, or GroupByAggregator",
     "FileBatchLookupProvider": _LOOKUP_PROVIDER,
     "HTTPBatchLookupProvider": _LOOKUP_PROVIDER,
-    "PersistentMatrix": _PERSISTENT,
-    "PersistentNamedMatrix": _PERSISTENT,
-    "PersistentGeoMatrix": _PERSISTENT,
-    "PersistentSessionMatrix": _PERSISTENT,
-    "PersistentTimeWindowMatrix": _PERSISTENT,
     "MemcachedLookup": "load the table with FileLookup",
 }
 """Class of BSPump -> what does its work here."""
