@@ -15,6 +15,12 @@ from .provided import ANYWHERE, lookups_of
 from .template import Missing, split
 
 
+def _as_text(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
 class Expression(str):
     """The text of an expression; empty where an option allows it to be left out.
 
@@ -24,8 +30,9 @@ class Expression(str):
 
     __slots__ = ()
 
-    def __new__(cls, text: str = "") -> Self:
-        """Check the text."""
+    def __new__(cls, text: Any = "") -> Self:
+        """Check the text; `true` and `5`, which YAML does not read as text, are expressions, too."""
+        text = _as_text(text)
         if text != "":
             compile_expression(text, names=ANYWHERE)
         return super().__new__(cls, text)
@@ -52,8 +59,9 @@ class Template(str):
     missing: ClassVar[Missing] = "error"
     """What a value that is None does; see `compile_template`."""
 
-    def __new__(cls, text: str = "") -> Self:
+    def __new__(cls, text: Any = "") -> Self:
         """Check the text."""
+        text = _as_text(text)
         compile_template(text, names=ANYWHERE)
         return super().__new__(cls, text)
 

@@ -87,7 +87,7 @@ def _type(value: Any) -> str:
 
 @function(
     "json(x)",
-    "the value as JSON; null for None",
+    "the value as JSON; null for null",
     'json({"a": 1}) -> "{\\"a\\":1}"',
     GROUP,
     kind="text",

@@ -49,7 +49,7 @@ def _networks(constants: list[Any]) -> tuple[Callable[..., Any], list[int]] | No
 
 
 @function(
-    "ip_in(address, network, ...)", "whether an IP address is in one of the networks; false for None",
+    "ip_in(address, network, ...)", "whether an IP address is in one of the networks; false for null",
     'ip_in("10.1.2.3", "10.0.0.0/8", "192.168.0.0/16") -> true', GROUP, kind="flag", nullable=False, prepare=_networks,
 )  # fmt: skip
 def _ip_in(address: Any, *networks: Any) -> bool:
@@ -66,7 +66,7 @@ def _address_in(networks: list[Any], address: Any) -> bool:
 
 
 @function(
-    "parse_url(text)", "a dict of the parts of a URL: scheme, host, port, path, query (text), fragment; None where there is none",
+    "parse_url(text)", "a dict of the parts of a URL: scheme, host, port, path, query (text), fragment; null where there is none",
     'parse_url("https://a.cz:81/b?c=1").port -> 81', GROUP,
 )  # fmt: skip
 def _parse_url(text: Any) -> dict[str, Any] | None:

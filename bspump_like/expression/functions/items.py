@@ -26,12 +26,12 @@ def _dict(value: Any, name: str) -> Mapping[Any, Any]:
 function("len(x)", "the number of characters, items or keys", 'len("abc") -> 3', GROUP, kind="number")(len)
 
 
-@function("first(list)", "its first item, None if it is empty", "first([3, 4]) -> 3", GROUP)
+@function("first(list)", "its first item, null if it is empty", "first([3, 4]) -> 3", GROUP)
 def _first(items: Any) -> Any:
     return _list(items, "first")[0] if items else None
 
 
-@function("last(list)", "its last item, None if it is empty", "last([3, 4]) -> 4", GROUP)
+@function("last(list)", "its last item, null if it is empty", "last([3, 4]) -> 4", GROUP)
 def _last(items: Any) -> Any:
     return _list(items, "last")[-1] if items else None
 
@@ -80,7 +80,7 @@ def _get(value: Any, path: Any) -> Any:
 
 @function(
     "merge(dict, dict, ...)",
-    "one dict of all; later ones win, None is passed over",
+    "one dict of all; later ones win, null is passed over",
     'merge({"a": 1}, {"b": 2}) -> {"a": 1, "b": 2}',
     GROUP,
     takes_none=True,

@@ -78,7 +78,7 @@ def _chosen(choose: Callable[[Iterable[Any]], Any], values: tuple[Any, ...]) -> 
 
 @function(
     "min(x, ...)",
-    "the smallest of its arguments, or of the items of a list; None is passed over",
+    "the smallest of its arguments, or of the items of a list; null is passed over",
     "min(3, null, 1) -> 1",
     GROUP,
     takes_none=True,
@@ -89,7 +89,7 @@ def _min(*values: Any) -> Any:
 
 @function(
     "max(x, ...)",
-    "the largest of its arguments, or of the items of a list; None is passed over",
+    "the largest of its arguments, or of the items of a list; null is passed over",
     "max([3, 1]) -> 3",
     GROUP,
     takes_none=True,
@@ -99,7 +99,7 @@ def _max(*values: Any) -> Any:
 
 
 @function(
-    "sum(list)", "the sum of the items of a list; None is passed over", "sum([1, null, 2]) -> 3", GROUP, **_NUMBER
+    "sum(list)", "the sum of the items of a list; null is passed over", "sum([1, null, 2]) -> 3", GROUP, **_NUMBER
 )
 def _sum(items: Any) -> Any:
     if not isinstance(items, list | tuple):

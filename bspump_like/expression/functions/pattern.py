@@ -32,7 +32,7 @@ def pattern_function(usage: str, help: str, example: str, **more: Any) -> Callab
 
 
 @pattern_function(
-    "match(text, pattern)", "whether the pattern is somewhere in the text; ^ and $ are its ends; false for None",
+    "match(text, pattern)", "whether the pattern is somewhere in the text; ^ and $ are its ends; false for null",
     'match(path, "^/api/v[0-9]+/") -> true', kind="flag", nullable=False,
 )  # fmt: skip
 def _match(regular: Regular, text: Any) -> bool:
@@ -41,7 +41,7 @@ def _match(regular: Regular, text: Any) -> bool:
 
 @pattern_function(
     "extract(text, pattern, group=1)", "what a group of the pattern matched, by number or name; without groups the whole match; "
-    "None if nothing", 'extract(path, "items/([0-9]+)") -> "17"',
+    "null if nothing", 'extract(path, "items/([0-9]+)") -> "17"',
 )  # fmt: skip
 def _extract(regular: Regular, text: Any, group: Any = None) -> Any:
     found = regular.search(needs_text(text, "extract"))
@@ -54,7 +54,7 @@ def _extract(regular: Regular, text: Any, group: Any = None) -> Any:
 
 
 @pattern_function(
-    "parse(text, pattern)", "a dict of what the named groups `(?P<name>...)` matched; None if nothing",
+    "parse(text, pattern)", "a dict of what the named groups `(?P<name>...)` matched; null if nothing",
     'parse("GET /a", "(?P<method>[A-Z]+) (?P<path>.+)") -> {"method": "GET", "path": "/a"}',
 )  # fmt: skip
 def _parse(regular: Regular, text: Any) -> dict[str, Any] | None:

@@ -25,20 +25,20 @@ function(
 
 
 function(
-    "starts_with(text, begin)", "whether the text begins so; false for None", 'starts_with(path, "/api") -> true', GROUP,
+    "starts_with(text, begin)", "whether the text begins so; false for null", 'starts_with(path, "/api") -> true', GROUP,
     kind="flag", nullable=False,
 )(str.startswith)  # fmt: skip
 
 
 function(
-    "ends_with(text, end)", "whether the text ends so; false for None", 'ends_with(path, ".html") -> false', GROUP,
+    "ends_with(text, end)", "whether the text ends so; false for null", 'ends_with(path, ".html") -> false', GROUP,
     kind="flag", nullable=False,
 )(str.endswith)  # fmt: skip
 
 
 @function(
     "contains(text, part)", "whether the part is in the text, or the item in the list; `part in text` is the same; false for "
-    "None", 'contains(path, "items") -> true', GROUP, takes_none=True, kind="flag", nullable=False,
+    "null", 'contains(path, "items") -> true', GROUP, takes_none=True, kind="flag", nullable=False,
 )  # fmt: skip
 def _contains(text: Any, part: Any) -> bool:
     return contains(text, part)
@@ -64,7 +64,7 @@ def _split(text: Any, separator: str | None = None, most: int = -1) -> list[str]
 
 
 @function(
-    "join(list, separator)", "one text of the items of a list, without those that are None", 'join(["a", null, 1], "-") -> "a-1"',
+    "join(list, separator)", "one text of the items of a list, without those that are null", 'join(["a", null, 1], "-") -> "a-1"',
     GROUP, grows=True, **_TEXT,
 )  # fmt: skip
 def _join(items: Any, separator: Any) -> str:
