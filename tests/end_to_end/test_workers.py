@@ -39,10 +39,12 @@ class Pipe:
         self.partitions = partitions
         self.produced = 0
 
-    def definition(self, *processors, group=True, **source):
+    def definition(self, *processors, group=True, delivery="at_least_once", **source):
         """Return the pump; `processors` stand in the middle."""
         options = {"topic": self.source, **SOURCE, **({"group_id": self.source} if group else {}), **source}
-        sink = {"topic": self.target, "reconnect_delay": 0.1}
+        sink = {
+            "topic": self.target, "reconnect_delay": 0.1, "delivery": delivery, "transaction_timeout_ms": 5000,
+        }  # fmt: skip
         tree = definition(self.topics.servers, options, sink, max_in_flight=400)
         tree["pipelines"][0]["processors"] = list(processors)
         return tree
@@ -89,11 +91,12 @@ def _totals(log: str) -> tuple[int, int]:
     return tuple(int(number.replace(",", "")) for number in found[-1])
 
 
-def test_a_worker_of_two_killed_again_and_again_loses_nothing(pipe, make, scale):
+@pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
+def test_a_worker_of_two_killed_again_and_again_loses_nothing(pipe, make, scale, delivery):
     kills, moments = scale.pick(3, 20), random.Random(scale.seed)
     print(f"seed {scale.seed}")
     share = scale.pick(3_000, 4_000)
-    pump = make(pipe.definition())
+    pump = make(pipe.definition(delivery=delivery))
     process = pump.start("--workers", "2")
     for _ in range(kills):
         pipe.fill(share)
@@ -109,11 +112,15 @@ def test_a_worker_of_two_killed_again_and_again_loses_nothing(pipe, make, scale)
 
     found = pipe.arrived()
     (taken, sent), messages = _totals(pump.log()), sum(found.values())
-    print(f"\none of two workers killed -9 {kills} times: {pipe.produced} ids, lost {pipe.produced - len(found)}, "
+    print(f"\none of two workers killed -9 {kills} times, {delivery}: {pipe.produced} ids, lost {pipe.produced - len(found)}, "
           f"{messages - pipe.produced} came again; counted {taken} in, {sent} out")  # fmt: skip
     assert set(found) == set(range(pipe.produced))
     # Counted is what barriers have made durable. The group's offsets follow them, so a few may count twice, none is missed.
-    assert pipe.produced <= taken == sent <= messages
+    assert pipe.produced <= taken == sent
+    if delivery == "exactly_once":
+        assert messages == pipe.produced
+    else:
+        assert taken <= messages
     assert pump.log().count("was killed by SIGKILL") == kills
     assert "Traceback" not in pump.log(), pump.log()[-4000:]
 
@@ -139,7 +146,9 @@ def test_state_does_not_follow_another_number_of_workers(pipe, make):
     }  # fmt: skip
     shared = make(pipe.definition(parse, group_by))
     assert shared.start("--workers", "2").wait(60) == 2
-    assert "the group of P.*KafkaSource moves partitions from worker to worker, and the state of P.Group" in shared.log()
+    assert (
+        "the group of P.*KafkaSource moves partitions from worker to worker, and the state of P.Group" in shared.log()
+    )
     assert "remove group_id, then each worker has partitions of its own" in shared.log()
 
     pump = make(pipe.definition(parse, group_by, group=False))
