@@ -11,10 +11,12 @@ import tempfile
 from . import files, loops, peers, pump, report
 from .measure import Row, Unavailable, Workload, measure
 from .memory import describe, measure_memory
+from .results import replace_section
 from .startup import measure_startup
 from .workload import make_events, make_users
 
 RESULTS = pathlib.Path(__file__).parent / "RESULTS.md"
+TITLE = "Event path"
 APART = ("startup", "memory")
 
 
@@ -63,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, print, and write if asked; return the exit code."""
     options = parse(arguments)
     logging.disable(logging.WARNING)  # dozens of applications start and stop: only their errors are of interest
-    parts = ["# Event path", report.headline(options.events, options.repeat), report.NOTE.strip()]
+    parts = [f"# {TITLE}", report.headline(options.events, options.repeat), report.NOTE.strip()]
     rows = [] if options.names and set(options.names) <= set(APART) else chosen(options.names, all_rows())
     if rows:
         with tempfile.TemporaryDirectory() as folder:
@@ -79,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
     text = "\n\n".join(parts) + "\n"
     print(text)
     if options.write:
-        RESULTS.write_text(text, encoding="utf-8")
+        replace_section(RESULTS, TITLE, text.partition("\n\n")[2])
     return 0
 
 

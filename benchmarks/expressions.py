@@ -25,6 +25,12 @@ from bspump_like.expression import compile_assignments, compile_condition, compi
 Step = Callable[[Any, Any], Any]
 """Takes context and event, returns the event, or None to drop it."""
 
+RESULTS = pathlib.Path(__file__).parent / "EXPRESSIONS.md"
+NOTE = """\
+A condition and three assignments on the events of the event path, already parsed: `level != "debug"`, then `kilobytes`, `slow`
+and `where`. Rows take turns; figures are medians over the rounds of CPU time, less that of the loop; `ratio` is the median over
+the rounds of the ratio to the Python functions in the same round. The target is less than 1.5 for the expressions."""
+
 CONDITION = 'level != "debug"'
 ASSIGNMENTS = {"kilobytes": "bytes / 1024", "slow": "duration > 0.5", "where": 'host + ":" + path'}
 
@@ -225,6 +231,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=100_000, help="events of each round (default: %(default)s)")
     parser.add_argument("--repeat", type=int, default=15, help="rounds (default: %(default)s)")
+    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.parent.name}/{RESULTS.name}")
     arguments = parser.parse_args()
     events = [orjson.loads(line) for line in workload.make_events(arguments.events)]
     rows: dict[str, list[Step]] = {}
@@ -233,30 +240,37 @@ def main() -> int:
         try:
             rows[title] = make()
         except ImportError as error:
-            missing.append(f"{title}: {error}")
-    print(f"{report.headline(arguments.events, arguments.repeat)}\n")
-    print("A condition and three assignments on parsed events:\n")
-    taken = measured(rows, events, arguments.repeat)
-    print_table(taken, "Python functions")
-    for line in missing:
-        print(f"- not run: {line}")
-    print("\nOne expression against the same function by hand, call included:\n")
-    print("| expression | by hand, ns | expression, ns | ratio |\n| --- | ---: | ---: | ---: |")
-    for title, (by_hand, make_one) in PAIRS.items():
-        pair = measured({"by hand": [by_hand], "expression": [make_one()]}, events, arguments.repeat)
-        ratio = statistics.median(e / h for h, e in zip(pair["by hand"], pair["expression"], strict=True))
-        hand, expression = (statistics.median(pair[name]) for name in ("by hand", "expression"))
-        print(f"| `{title}` | {hand:.0f} | {expression:.0f} | {ratio:.2f} |")
-    print(f"\n{report.load()}")
+            missing.append(f"- not run: {title}: {error}")
+    parts = [
+        "# Expressions", report.headline(arguments.events, arguments.repeat), NOTE,
+        table(measured(rows, events, arguments.repeat), "Python functions"), "\n".join(missing),
+        "One expression against the same function by hand, the call included:", pairs(events, arguments.repeat), report.load(),
+    ]  # fmt: skip
+    text = "\n\n".join(part for part in parts if part) + "\n"
+    print(text)
+    if arguments.write:
+        RESULTS.write_text(text, encoding="utf-8")
     return 0
 
 
-def print_table(taken: dict[str, list[float]], base: str) -> None:
-    """Print the rows with their ratio to `base`."""
-    print("| row | ns/event | best | ratio |\n| --- | ---: | ---: | ---: |")
+def pairs(events: list[dict[str, Any]], repeat: int) -> str:
+    """Return the table of single expressions."""
+    lines = ["| expression | by hand, ns | expression, ns | ratio |", "| --- | ---: | ---: | ---: |"]
+    for title, (by_hand, make) in PAIRS.items():
+        taken = measured({"by hand": [by_hand], "expression": [make()]}, events, repeat)
+        ratio = statistics.median(e / h for h, e in zip(taken["by hand"], taken["expression"], strict=True))
+        hand, expression = (statistics.median(taken[name]) for name in ("by hand", "expression"))
+        lines.append(f"| `{title}` | {hand:.0f} | {expression:.0f} | {ratio:.2f} |")
+    return "\n".join(lines)
+
+
+def table(taken: dict[str, list[float]], base: str) -> str:
+    """Return the rows with their ratio to `base`."""
+    lines = ["| row | ns/event | best | ratio |", "| --- | ---: | ---: | ---: |"]
     for title, figures in taken.items():
         ratio = statistics.median(own / hand for own, hand in zip(figures, taken[base], strict=True))
-        print(f"| {title} | {statistics.median(figures):,.0f} | {min(figures):,.0f} | {ratio:.2f} |")
+        lines.append(f"| {title} | {statistics.median(figures):,.0f} | {min(figures):,.0f} | {ratio:.2f} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

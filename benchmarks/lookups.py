@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import pathlib
+import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -19,7 +22,8 @@ from benchmarks import chain, pump, report  # noqa: E402
 from benchmarks.measure import Row, Taken, Workload, measure  # noqa: E402
 from benchmarks.workload import make_events, make_users  # noqa: E402
 from bspump_like import DictionaryLookup, Pipeline, Processor  # noqa: E402
-from bspump_like.common import LookupEnricher  # noqa: E402
+from bspump_like.common import AsyncLookupEnricher, LookupEnricher  # noqa: E402
+from bspump_like.sqlite import SQLiteLookup  # noqa: E402
 from bspump_like.testing import fresh_application  # noqa: E402
 
 RESULTS = pathlib.Path(__file__).parent / "LOOKUPS.md"
@@ -81,6 +85,16 @@ def _hand_value(lines: Iterable[bytes], table: dict[str, Any], keep: Callable[[b
             event["account"] = user
         keep(dumps(event))
 
+
+ASKED = """\
+The same pump with the table of 1,000,000 rows in an SQLite file and `AsyncLookupEnricher`: what is in the cache is taken at once,
+the other keys of a batch are one SELECT. Against the dictionary lookup.
+"""
+
+MEMORY = """\
+Rows of four columns (16 hexadecimal digits as key) from a CSV file; answers are asked for at random. `own` is memory that the
+process has written to; what is mapped from a file is shared by all processes, and the system drops it when it needs room.
+"""
 
 FORMS: dict[str, tuple[str, Any, type[Processor], Mapping[str, Any], bool]] = {
     "fields": (
@@ -175,6 +189,53 @@ def rows(form: str) -> list[Row]:
     ]  # fmt: skip
 
 
+def asked_rows() -> list[Row]:
+    """Return the rows of a lookup that asks a database."""
+    config = {"lookup": "Users", "key": "user", "fields": {"tenant": "tenant", "country": "country"}}
+
+    def asking(**options: Any) -> Callable[[Workload], Taken]:
+        def middle(app: Any, pipeline: Pipeline, workload: Workload) -> Processor:
+            path = pathlib.Path(workload.folder, "users.db")
+            if not path.exists():
+                _write(path, workload.users)
+            made = {"path": str(path), "table": "users", "key": "id", **options}
+            app.pump_service.add_lookup(SQLiteLookup(app, "Users", made))
+            return AsyncLookupEnricher(app, pipeline, config=config)
+
+        return _pump(middle)
+
+    def ours(app: Any, pipeline: Pipeline, workload: Workload) -> Processor:
+        return _enricher(app, pipeline, workload.users, {"fields": config["fields"]})
+
+    return [
+        Row("dict", "LookupEnricher, dictionary lookup", _pump(ours), base="dict"),
+        Row("cached", "AsyncLookupEnricher, all answers cached", asking(preload=True, cache_size=KEYS), base="dict"),
+        Row("asked", "AsyncLookupEnricher, all answers from SQLite", asking(cache_size=1), base="dict"),
+    ]
+
+
+def _write(path: pathlib.Path, users: Mapping[str, Mapping[str, Any]]) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE users (id TEXT PRIMARY KEY, tenant TEXT, country TEXT)")
+        rows = ((id, user["tenant"], user["country"]) for id, user in users.items())
+        database.executemany("INSERT INTO users VALUES (?, ?, ?)", rows)
+
+
+def _memory(keys: int) -> str:
+    """Measure each kind of table in a process of its own, which has nothing else in it."""
+    command = [sys.executable, "-m", "benchmarks.lookup_memory"]
+    lines = [
+        "| table | load, s of CPU | own memory, bytes a key | with what is mapped | ns an answer |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in ("made", "FileLookup", "CompactLookup", "CompactLookup again"):
+            _say(f"memory: {kind}")
+            done = subprocess.run([*command, kind, str(keys), folder], capture_output=True, text=True, check=True)
+            lines += done.stdout.splitlines()
+    return "\n".join(lines)
+
+
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
@@ -183,10 +244,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, print, and write if asked; return the exit code."""
     parser = argparse.ArgumentParser(prog="python benchmarks/lookups.py", description="Measure enriching from lookups.")
     parser.add_argument(
-        "--forms", default=",".join(FORMS), help=f"what is taken of the table, joined by ',' ({','.join(FORMS)})"
+        "--forms",
+        default=",".join([*FORMS, "asked"]),
+        help=f"what is taken of the table, joined by ',' ({','.join(FORMS)},asked)",
     )
     parser.add_argument("--events", type=int, default=200_000, help="events in each repetition (200000)")
     parser.add_argument("--repeat", type=int, default=5, help="rounds that count (5)")
+    parser.add_argument(
+        "--keys", type=int, default=1_000_000, help="rows of the tables whose memory is measured, 0: none (1000000)"
+    )
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.parent.name}/{RESULTS.name}")
     options = parser.parse_args(arguments)
     logging.disable(logging.WARNING)
@@ -196,7 +262,12 @@ def main(arguments: list[str] | None = None) -> int:
         COUNTRY.update((key, user["country"]) for key, user in workload.users.items())
         # Form by form: the rows of one must make the same results.
         forms = options.forms.split(",")
-        parts += [report.table(measure(rows(form), workload, options.repeat, _say)) for form in forms]
+        parts += [report.table(measure(rows(form), workload, options.repeat, _say)) for form in forms if form in FORMS]
+        if "asked" in forms:
+            table = report.table(measure(asked_rows(), workload, options.repeat, _say))
+            parts += ["## Answers of a database", ASKED.strip(), table]
+    if options.keys:
+        parts += [f"## Memory of a table of {options.keys:,} rows", MEMORY.strip(), _memory(options.keys)]
     parts.append(report.load())
     text = "\n\n".join(parts) + "\n"
     print(text)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 
 from benchmarks import report as machine
+from benchmarks.results import replace_section
 from tools.services.errors import ServiceUnavailable, StartFailed
 from tools.services.process import exclusive
 
@@ -22,7 +23,6 @@ from .latency import latency
 from .measure import PARTITIONS, PLACE, POLL, Failed, throughput
 from .nodes import BenchKafka, BenchSearch
 from .report import Result
-from .results import replace_section
 from .systems import PATHS, System, systems
 
 RESULTS = pathlib.Path(__file__).resolve().parent.parent / "RESULTS.md"
@@ -31,7 +31,7 @@ EVENTS = {"null": 2_000_000, "kafka": 1_000_000, "elasticsearch": 300_000}
 QUICK = {"null": 400_000, "kafka": 300_000, "elasticsearch": 100_000}
 
 NOTE = """\
-All systems do the same work on JSON web-access events of 230 to 330 bytes in a topic with 4 partitions: parse, three
+All systems do the same work on JSON web-access events of about 250 bytes in a topic with 4 partitions: parse, three
 texts to numbers, derive one field; for Kafka and Elasticsearch serialise again. All deliver at least once and commit
 offsets after delivery, but for those whose title says otherwise. Systems take turns; figures are medians over the rounds
 (peers: {peers}). CPU is that of the whole process tree, from /proc; what it costs to start and to take {small:,} events
@@ -62,7 +62,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--limit", type=float, default=10.0, metavar="S", help="longest run of a slow system, seconds (10)"
     )
     parser.add_argument("--no-latency", action="store_true", help="leave out latency and idling")
-    parser.add_argument("--quick", action="store_true", help="fewer events, one round")
+    parser.add_argument("--quick", action="store_true", help="fewer events, one round; peers only if they are named")
     parser.add_argument(
         "--tree", default="", metavar="FOLDER", help="measure the bspump_like in this folder, not the one here"
     )
@@ -90,7 +90,9 @@ def _pairs(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list
         if not found:
             parser.error(f"there is no '{name}'; see the end of --help")
         chosen |= found
-    return [(path, one) for path, one in every if not only or (path, one.key) in chosen]
+    if only:
+        return [(path, one) for path, one in every if (path, one.key) in chosen]
+    return [(path, one) for path, one in every if not (options.quick and one.peer)]
 
 
 async def measure(options: argparse.Namespace) -> str:

@@ -108,7 +108,7 @@ def tables(results: Sequence[Result]) -> str:
     for path, title in TITLES.items():
         rows = [one for one in results if one.path == path]
         if rows:
-            parts += [f"### {title}", table(rows)]
+            parts += [f"## {title}", table(rows)]
             workers = _workers(rows)
             if workers:
                 parts.append(workers)

@@ -79,7 +79,7 @@ def job_of_arguments() -> Job:
 
 
 def make_events(count: int, sent: int = 0) -> list[bytes]:
-    """Return `count` web accesses as JSON, 230 to 330 bytes each; the same in every run but for `sent`, the stamp."""
+    """Return `count` web accesses as JSON, 180 to 260 bytes each; the same in every run but for `sent`, the stamp."""
     chance = random.Random(20_261_121)
     return [_event(number, chance, sent) for number in range(count)]
 
