@@ -40,8 +40,7 @@ def join(events, store=":memory:", ends=True, **config):
 
     async def during(app):
         counters = app.pump_service.Pipelines["P"].counters
-        begun = made["source"].position.get("list", 0)
-        while counters.events_in < len(events) - begun:  # noqa: ASYNC110 - nobody tells
+        while counters.events_in < len(events):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.001)
         app.stop()
 
