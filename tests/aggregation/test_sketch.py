@@ -87,9 +87,13 @@ def test_a_stop_in_between_changes_nothing(tmp_path):
     whole = aggregated(events, by="host")
     for begun, until in itertools.pairwise((0, 0, 100, 101, 350)):
         assert aggregated(events, store, until, begun, by="host") == []
-    assert sorted(aggregated(events, store, by="host"), key=lambda row: row["host"]) == sorted(
-        whole, key=lambda row: row["host"]
-    )
+    for row, other in zip(
+        *(sorted(rows, key=lambda row: row["host"]) for rows in (whole, aggregated(events, store, by="host"))),
+        strict=True,
+    ):
+        # A digest is compressed when it is stored, which moves its quantiles a little.
+        assert row.pop("micros") == pytest.approx(other.pop("micros"), rel=0.1)
+        assert row == other
 
 
 def test_figures_are_sent_now_and_then():
