@@ -54,6 +54,15 @@ class StringToBytesParser(EncodingProcessor):
     """Encode text.
 
     In: str. Out: bytes. Raises: UnicodeEncodeError, if the encoding lacks a character and `errors` is strict.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [one, two]}}
+            processors:
+              - {class: StringToBytesParser}
+            sink: {class: PrintSink}
     """
 
     def process(self, context: Context, event: Event) -> Event:
@@ -65,6 +74,16 @@ class BytesToStringParser(EncodingProcessor):
     """Decode bytes.
 
     In: bytes. Out: str. Raises: UnicodeDecodeError, if they are not in the encoding and `errors` is strict.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [one, two]}}
+            processors:
+              - {class: StringToBytesParser}
+              - {class: BytesToStringParser}
+            sink: {class: PrintSink}
     """
 
     def process(self, context: Context, event: Event) -> Event:
@@ -76,6 +95,16 @@ class HexlifyProcessor(Processor):
     """Turn bytes into their hexadecimal digits.
 
     In: bytes. Out: bytes, twice as long. Raises: TypeError, if the event is not bytes.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [one, two]}}
+            processors:
+              - {class: StringToBytesParser}
+              - {class: HexlifyProcessor}
+            sink: {class: PrintSink}
     """
 
     def process(self, context: Context, event: Event) -> Event:

@@ -19,6 +19,15 @@ class FlattenDictProcessor(Processor):
 
     In: dict. Out: a new dict whose values are no dicts, save empty ones, which are kept. Lists stay as they are. When two
     values come to one name the later wins. Raises: AttributeError, if the event is not a dict.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{id: 1, user: {name: ann, home: {city: Brno}}}]}}
+            processors:
+              - {class: FlattenDictProcessor}
+            sink: {class: PPrintSink}
     """
 
     class Options(ConcurrencyOptions):

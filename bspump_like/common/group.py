@@ -46,6 +46,18 @@ class GroupByAggregator(Generator):
     The groups are kept in memory and stored with each barrier, so that a crash counts nothing twice. They are over all
     partitions of the sources: run such a pipeline with one worker. When the pump is stopped midway nothing is sent; it goes
     on after the start.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{carrier: UA, delay: 4}, {carrier: AA, delay: 7}, {carrier: UA}]}}
+            processors:
+              - class: GroupByAggregator
+                config:
+                  by: [carrier]
+                  figures: {flights: count, mean: {mean: delay}, worst: {max: delay}}
+            sink: {class: TableSink}
     """
 
     class Options(ProcessorOptions):

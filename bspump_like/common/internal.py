@@ -36,6 +36,17 @@ class InternalSource(Source):
 
     Out: the events as they were put, with a context `{"ancestor": context of the sender}`. A barrier of the sender passes
     through the queue. Publishes `bspump.InternalSource.backpressure_on!` and `_off!` with `source=`.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [1, 2, 3]}}
+            sink: {class: InternalSink, config: {target: Other}}
+          - id: Other
+            sources:
+              - {class: InternalSource}
+            sink: {class: PrintSink}
     """
 
     passive: ClassVar[bool] = True
@@ -143,7 +154,19 @@ class InternalSource(Source):
 
 
 class DirectSource(Source):
-    """An entry to a pipeline without a queue: `put` runs the event through at once."""
+    """An entry to a pipeline without a queue: `put` runs the event through at once.
+
+    Example:
+        from bspump_like import Pipeline
+        from bspump_like.common import DirectSource, PrintSink
+
+        class Direct(Pipeline):
+            def __init__(self, app, id="Direct"):
+                super().__init__(app, id)
+                self.build(DirectSource(app, self), PrintSink(app, self))
+
+        # somewhere else, on the event loop: app.pump_service.locate("Direct.*DirectSource").put({}, "event")
+    """
 
     passive: ClassVar[bool] = True
 

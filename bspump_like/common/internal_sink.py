@@ -14,7 +14,19 @@ class InternalSinkOptions(ProcessorOptions):
 
 
 class InternalSink(RouterSink):
-    """Send every event to one other pipeline, as it is; the way to chain pipelines in a definition."""
+    """Send every event to one other pipeline, as it is; the way to chain pipelines in a definition.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [1, 2, 3]}}
+            sink: {class: InternalSink, config: {target: Other}}
+          - id: Other
+            sources:
+              - {class: InternalSource}
+            sink: {class: PrintSink}
+    """
 
     class Options(InternalSinkOptions):
         """Where the events go."""

@@ -20,6 +20,13 @@ class IteratorSource(TriggerSource):
     Out: the items, in order. A list is sent anew in each cycle, an iterator goes on where it was. There is no position: after
     a restart it begins at the beginning. An ordinary iterator is read on the event loop and must not block; an asynchronous
     one may wait, and its items are sent one by one.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [1, two, {three: 3}]}}
+            sink: {class: PrintSink}
     """
 
     class Options(SourceOptions):
@@ -58,6 +65,15 @@ class IteratorGenerator(Generator):
     """Send on each item of an event as an event of its own, in order.
 
     In: anything that can be iterated over. Out: its items. Raises: TypeError, if the event cannot be.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [[1, 2], [3]]}}
+            processors:
+              - {class: IteratorGenerator}
+            sink: {class: PrintSink}
     """
 
     def generate(self, context: Context, event: Event, depth: int) -> None:

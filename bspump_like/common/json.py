@@ -28,6 +28,15 @@ class JSONParserProcessor(Processor):
 
     In: bytes or str, one JSON document in UTF-8. Out: what it says, usually a dict. A document `null` drops the event.
     Raises: ProcessingError, with the place of the mistake and the text around it.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: ['{"id": 1}', '{"id": 2}']}}
+            processors:
+              - {class: JSONParserProcessor}
+            sink: {class: PPrintSink}
     """
 
     # The method binds orjson.loads by a module global: since Python 3.11 that costs the same 50 ns as a closure.
@@ -50,11 +59,31 @@ def _not_json(event: Any, error: orjson.JSONDecodeError) -> ProcessingError:
 
 
 class StdJsonToDictParser(JSONParserProcessor):
-    """Parse JSON; the contract's name of `JSONParserProcessor`."""
+    """Parse JSON; the contract's name of `JSONParserProcessor`.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: ['{"id": 1}']}}
+            processors:
+              - {class: StdJsonToDictParser}
+            sink: {class: PPrintSink}
+    """
 
 
 class CySimdJsonParser(JSONParserProcessor):
-    """Parse JSON; the contract's name for its fast parser, which orjson is here. The result is an ordinary dict."""
+    """Parse JSON; the contract's name for its fast parser, which orjson is here. The result is an ordinary dict.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: ['{"id": 1}']}}
+            processors:
+              - {class: CySimdJsonParser}
+            sink: {class: PPrintSink}
+    """
 
 
 def dump(event: Any) -> bytes:
@@ -80,6 +109,15 @@ class JSONDumperProcessor(Processor):
 
     In: dicts, lists, text, numbers, None, dates, dataclasses. Out: bytes, compact, in UTF-8.
     Raises: ProcessingError, if a value has no JSON form.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{id: 1, tags: [a, b]}]}}
+            processors:
+              - {class: JSONDumperProcessor}
+            sink: {class: PrintSink}
     """
 
     def process(self, context: Context, event: Event) -> Event:
@@ -94,6 +132,15 @@ class StdDictToJsonParser(Processor):
     """Turn an event into JSON as text, as the contract has it; `JSONDumperProcessor` is faster, since it returns bytes.
 
     In: see `JSONDumperProcessor`. Out: str. Raises: ProcessingError, if a value has no JSON form.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{id: 1, tags: [a, b]}]}}
+            processors:
+              - {class: StdDictToJsonParser}
+            sink: {class: PrintSink}
     """
 
     def process(self, context: Context, event: Event) -> Event:
@@ -109,6 +156,15 @@ class DictToJsonBytesParser(Processor):
 
     In: see `JSONDumperProcessor`. Out: bytes. Raises: ProcessingError, if a value has no JSON form;
     UnicodeEncodeError, if the encoding lacks a character.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{id: 1, tags: [a, b]}]}}
+            processors:
+              - {class: DictToJsonBytesParser}
+            sink: {class: PrintSink}
     """
 
     class Options(ConcurrencyOptions):

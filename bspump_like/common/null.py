@@ -9,6 +9,15 @@ class NullSink(Sink):
     """Take every event and do nothing with it.
 
     In: any event. Out: nothing. Raises: nothing.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [1, 2, 3]}}
+            processors:
+              - {class: PrintProcessor}
+            sink: {class: NullSink}
     """
 
     def process(self, context: Context, event: Event) -> None:

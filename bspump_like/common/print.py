@@ -24,6 +24,13 @@ class PrintSink(Sink):
     """Write each event as one line of text.
 
     In: any event. Out: nothing. Raises: DeliveryError, if the stream does not take the text; the lines are kept.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [1, two, {three: 3}]}}
+            sink: {class: PrintSink}
     """
 
     def __init__(
@@ -78,6 +85,13 @@ class PPrintSink(PrintSink):
     """Write each event over several lines, indented; for people, slow.
 
     In: any event. Out: nothing. Raises: see `PrintSink`.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{name: ann, tags: [a, b]}]}}
+            sink: {class: PPrintSink}
     """
 
     def process(self, context: Context, event: Event) -> None:
@@ -89,6 +103,15 @@ class PrintProcessor(Processor):
     """Write each event as one line of text and pass it on.
 
     In and out: any event, unchanged. Raises: OSError, if the stream does not take the text.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [1, 2]}}
+            processors:
+              - {class: PrintProcessor}
+            sink: {class: NullSink}
     """
 
     def __init__(
@@ -117,6 +140,15 @@ class PPrintProcessor(PrintProcessor):
     """Write each event over several lines and pass it on.
 
     In and out: any event, unchanged. Raises: OSError, if the stream does not take the text.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{name: ann}]}}
+            processors:
+              - {class: PPrintProcessor}
+            sink: {class: NullSink}
     """
 
     def process(self, context: Context, event: Event) -> Event:
@@ -129,6 +161,16 @@ class PrintContextProcessor(PrintProcessor):
     """Write the context of each event as one line of text and pass the event on.
 
     In and out: any event, unchanged. Raises: OSError, if the stream does not take the text.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [one]}}
+            processors:
+              - {class: CoHashingProcessor, config: {form: hex}}
+              - {class: PrintContextProcessor}
+            sink: {class: NullSink}
     """
 
     def process(self, context: Context, event: Event) -> Event:
@@ -141,6 +183,16 @@ class PPrintContextProcessor(PrintProcessor):
     """Write the context of each event over several lines and pass the event on.
 
     In and out: any event, unchanged. Raises: OSError, if the stream does not take the text.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [one]}}
+            processors:
+              - {class: CoHashingProcessor, config: {form: hex}}
+              - {class: PPrintContextProcessor}
+            sink: {class: NullSink}
     """
 
     def process(self, context: Context, event: Event) -> Event:

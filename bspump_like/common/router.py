@@ -56,8 +56,26 @@ class RouterMixIn:
 
 
 class RouterSink(RouterMixIn, Sink):
-    """A sink whose `process` you override to `route` events to other pipelines."""
+    """A sink whose `process` you override to `route` events to other pipelines.
+
+    Example:
+        from bspump_like.common import RouterSink
+
+        class ByCountry(RouterSink):
+            def process(self, context, event):
+                self.route(context, event, f"{event['country']}.*InternalSource")
+    """
 
 
 class RouterProcessor(RouterMixIn, Processor):
-    """A processor whose `process` you override to `route` events to other pipelines on their way."""
+    """A processor whose `process` you override to `route` events to other pipelines on their way.
+
+    Example:
+        from bspump_like.common import RouterProcessor
+
+        class Alarms(RouterProcessor):
+            def process(self, context, event):
+                if event["status"] >= 500:
+                    self.route(context, event, "Alarms.*InternalSource")
+                return event
+    """

@@ -37,6 +37,13 @@ class TableSink(Sink):
 
     In: dict. Out: nothing. Raises: ProcessingError, if an event is not a dict. Rows past `max_rows` are counted, not kept.
     The rows are stored with each barrier; after a crash some may be there twice.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{carrier: UA, delay: 4}, {carrier: AA, delay: 7}, {carrier: UA}]}}
+            sink: {class: TableSink}
     """
 
     class Options(ProcessorOptions):

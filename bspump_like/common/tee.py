@@ -25,6 +25,19 @@ class TeeProcessor(RouterProcessor):
 
     In and out: any event, unchanged. Either side binds: `tee.bind("Other.*InternalSource")`, the option `targets`, or
     `TeeSource.bind("This.TeeProcessor")` over there.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [1, 2, 3]}}
+            processors:
+              - {class: TeeProcessor, config: {targets: [Other]}}
+            sink: {class: NullSink}
+          - id: Other
+            sources:
+              - {class: InternalSource}
+            sink: {class: PrintSink}
     """
 
     class Options(TeeOptions):
@@ -64,7 +77,17 @@ class TeeProcessor(RouterProcessor):
 
 
 class TeeSource(InternalSource):
-    """The other end of a tee, which may bind itself: `TeeSource(app, pipeline).bind("Other.TeeProcessor")`."""
+    """The other end of a tee, which may bind itself: `TeeSource(app, pipeline).bind("Other.TeeProcessor")`.
+
+    Example:
+        from bspump_like import Pipeline
+        from bspump_like.common import PrintSink, TeeSource
+
+        class Copies(Pipeline):
+            def __init__(self, app, id="Copies"):
+                super().__init__(app, id)
+                self.build(TeeSource(app, self).bind("Main.TeeProcessor"), PrintSink(app, self))
+    """
 
     class Options(InternalSourceOptions):
         """The size of the queue, and the tee to bind to."""

@@ -32,6 +32,16 @@ class TimeZoneNormalizer(Processor):
 
     In: dict with a datetime in `field`; without a zone it is taken as local time of `timezone`. An event without the field,
     or with None, passes unchanged. Out: the same dict. Raises: ProcessingError, if the field holds no datetime.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{at: 2013-07-01T12:00:00}]}}
+            processors:
+              - {class: CastProcessor, config: {fields: {at: datetime}}}
+              - {class: TimeZoneNormalizer, config: {timezone: America/New_York, field: at}}
+            sink: {class: PrintSink}
     """
 
     class Options(ConcurrencyOptions):

@@ -26,6 +26,13 @@ class MappingTransformator(Processor):
                 }
 
     In: mapping. Out: a new dict; items whose key has no transform stay as they are. Raises: what a transform raises.
+
+    Example:
+        from bspump_like.common import MappingTransformator
+
+        class Prices(MappingTransformator):
+            def build(self, app):
+                return {"Price": lambda key, value: ("price", float(value)), "Secret": lambda key, value: None}
     """
 
     def __init__(

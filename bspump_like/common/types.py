@@ -25,6 +25,15 @@ class CastProcessor(Processor):
     In: dict, usually of text, such as a CSV row. Out: the same dict; with `drop_unlisted` a new one. A value that is None or
     one of `null_values` becomes None; a field that is missing stays missing.
     Raises: ProcessingError, naming field and value, if a value does not fit; the event is unchanged then.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{day: 2013-01-01, delay: '4', late: 'no'}]}}
+            processors:
+              - {class: CastProcessor, config: {fields: {delay: int, late: bool}}}
+            sink: {class: PPrintSink}
     """
 
     class Options(ConcurrencyOptions):

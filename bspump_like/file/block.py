@@ -41,6 +41,13 @@ class FileBlockSource(FileABCSource):
     """Read each file as one event.
 
     Out: bytes (`mode: rb`) or text (`mode: r`); contexts carry `filename`.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: FileBlockSource, config: {path: "in/*", post: noop}}
+            sink: {class: PrintSink}
     """
 
     class Options(FileSourceOptions):
@@ -68,6 +75,13 @@ class FileBlockSink(Sink):
     A file appears whole (`mode: wb`) or grows by the event (`ab`). With `O_EXCL` in `flags` an event whose file exists with
     another content fails; with the same content it has been written before a crash, and passes.
     Raises: ProcessingError for other events and for `O_EXCL`; DeliveryError (from `flush`) when a file cannot be written.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [the whole content of the file]}}
+            sink: {class: FileBlockSink, config: {path: out.txt}}
     """
 
     class Options(ProcessorOptions):

@@ -180,6 +180,13 @@ class FileCSVSource(RecordSource):
 
     Out: a dict for each row; a short row has None for what is missing, a long one the rest in a list under None. Contexts
     carry `filename`. A record may hold line ends within quotes; reading resumes at the byte behind a record.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: FileCSVSource, config: {path: "in/*.csv", post: noop}}
+            sink: {class: PPrintSink}
     """
 
     class Options(CSVOptions, RecordSourceOptions):
@@ -243,6 +250,13 @@ class FileCSVSink(AppendingSink):
 
     In: dicts; the first one fixes the columns of a path, unless the file has a header already. Missing fields are empty.
     Raises: ProcessingError for an event with a field that is no column; DeliveryError (from `flush`), see `AppendingSink`.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{carrier: UA, delay: 4}, {carrier: AA, delay: 7}, {carrier: UA}]}}
+            sink: {class: FileCSVSink, config: {path: out.csv}}
     """
 
     class Options(CSVOptions, AppendingSinkOptions):

@@ -155,6 +155,13 @@ class FileJSONSource(RecordSource):
 
     Out: the parsed content of each file (`format: json`, the contract), of each line (`ndjson`), or each element of the array
     that the file is (`array`, streamed). Contexts carry `filename`.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: FileJSONSource, config: {path: "in/*.ndjson.gz", post: noop, format: ndjson}}
+            sink: {class: PPrintSink}
     """
 
     class Options(RecordSourceOptions):
@@ -203,6 +210,13 @@ class FileJSONSink(AppendingSink):
 
     In: anything that JSON has (with dates, UUIDs and dataclasses, as orjson writes them); bytes and text are JSON already.
     Raises: ProcessingError for an event that is not; DeliveryError (from `flush`), see `AppendingSink`.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{carrier: UA, delay: 4}, {carrier: AA, delay: 7}, {carrier: UA}]}}
+            sink: {class: FileJSONSink, config: {path: out.ndjson}}
     """
 
     def encode(self, event: Event) -> bytes:

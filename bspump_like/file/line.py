@@ -105,6 +105,15 @@ class FileLineSource(RecordSource):
     """Read files line by line.
 
     Out: bytes with the line end (`mode: rb`), or text (`mode: r`); contexts carry `filename`.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: FileLineSource, config: {path: "in/*.log", post: noop, strip: true}}
+            processors:
+              - {class: BytesToStringParser}
+            sink: {class: PrintSink}
     """
 
     class Options(RecordSourceOptions):
@@ -166,6 +175,13 @@ class FileMultiLineSource(RecordSource):
 
     Out: bytes (`mode: rb`) or text (`mode: r`), with all line ends. What stands before the first separator is one event. With
     `follow` an event comes out when the next one begins.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: FileMultiLineSource, config: {path: "in/*.log", post: noop, separator: "<"}}
+            sink: {class: PrintSink}
     """
 
     class Options(RecordSourceOptions):
@@ -224,6 +240,13 @@ class FileLineSink(AppendingSink):
 
     In: bytes or text; a line end is added where there is none.
     Raises: ProcessingError for any other event; DeliveryError (from `flush`) when the file cannot be written.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [one, two, three]}}
+            sink: {class: FileLineSink, config: {path: out.txt}}
     """
 
     class Options(AppendingSinkOptions):

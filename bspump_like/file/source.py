@@ -66,6 +66,17 @@ class FileABCSource(TriggerSource):
     Position: partition = absolute path; value = `offset` in the decompressed content, `line`, `member`, `inode`, `size`,
     `mtime`, `head` (length and CRC-32 of the first bytes), `done`, `failed`.
     Publishes `bspump.file_source.no_files!` when nothing matches.
+
+    Example:
+        import asyncio
+
+        from bspump_like.file import FileABCSource
+
+        class Words(FileABCSource):
+            async def read(self, filename, f):
+                for word in (await asyncio.to_thread(f.read)).split():
+                    await self.process(word)
+                    await self.simulate_event()
     """
 
     class Options(FileSourceOptions):
