@@ -123,7 +123,9 @@ def _forms(declared: Any, bounds: Mapping[str, Any]) -> list[Schema]:
         int: [{"type": "integer", **bounds}, {"$ref": "#/$defs/number-as-text"}],
         float: [{"type": "number", **bounds}, {"$ref": "#/$defs/number-as-text"}],
     }
-    return simple.get(declared, [])
+    # A subclass of str is text that is checked: an expression, a template.
+    known = str if isinstance(declared, type) and issubclass(declared, str) else declared
+    return simple.get(known, [])
 
 
 def _any_of(forms: list[Schema]) -> Schema:
