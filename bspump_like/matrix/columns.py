@@ -141,18 +141,20 @@ class ColumnMatrix(NamedMatrix):
     # State; see `SharedState`
 
     def _copied(self) -> tuple[Array, dict[str, Array]]:
+        # In a ring, each column in the place of its number: one that moves in the matrix stays where it is in the store.
         used = self._cells[self._offset : self._offset + self.Columns, : len(self.Array)]
-        cells, memory = self._stored.copy(used, self._cells.nbytes)
-        # By its number, and in the order of its remainder: a column that moves in the window stays what and where it is.
-        first, count = self._head - self.Columns, self.Columns
-        order = sorted(range(count), key=lambda index: (first + index) % count)
-        columns = {f"column {first + index}": cells[index] for index in order}
-        return memory, {**columns, _WARMING: self.WarmingUpCount.copy()}
+        cells, memory = self._stored.copy(used, self._cells.nbytes, turn=self._ring_start())
+        return memory, {"cells": cells, _WARMING: self.WarmingUpCount.copy()}
+
+    def _ring_start(self) -> int:
+        return (self._head - self.Columns) % self.Columns
 
     def _load_cells(self, streams: Mapping[str, bytes]) -> None:
-        first, shape = self._head - self.Columns, self.Array.shape[:1] + self.Array.shape[2:]
-        for index in range(self.Columns if self.Array.size else 0):
-            self.Array[:, index] = np.frombuffer(streams[f"column {first + index}"], self.DType).reshape(shape)
+        if self.Array.size:
+            ring = np.frombuffer(streams["cells"], self.DType).reshape(
+                self.Columns, len(self.Array), *self.Array.shape[2:]
+            )
+            self.Array[...] = np.swapaxes(np.roll(ring, -self._ring_start(), axis=0), 0, 1)
         self.WarmingUpCount = np.frombuffer(streams.get(_WARMING, b""), np.int64).copy()
 
     def _header(self) -> dict[str, Any]:

@@ -125,19 +125,22 @@ class Stored:
 
         return prepare
 
-    def copy(self, cells: Array, room: int) -> tuple[Array, Array]:
+    def copy(self, cells: Array, room: int, turn: int = 0) -> tuple[Array, Array]:
         """Return a copy of cells, and the memory that it stands in.
 
         Args:
             cells: What to copy.
             room: Bytes that they may soon need.
+            turn: The first of them becomes the one with this index, and the last of them come before it.
         """
         spare, self.spare = self.spare, None
         if spare is None or len(spare) < cells.nbytes:
             spare = np.empty(max(room, cells.nbytes), np.uint8)
         plain = f"V{cells.dtype.itemsize}"  # bytes as they are: copying field by field is slow
         copied = spare[: cells.nbytes].view(plain).reshape(cells.shape)
-        np.copyto(copied, cells.view(plain))
+        given, rest = cells.view(plain), len(cells) - turn
+        np.copyto(copied[turn:], given[:rest])
+        np.copyto(copied[:turn], given[rest:])
         return copied.view(cells.dtype), spare
 
 
