@@ -343,9 +343,11 @@ class DictionaryLookup(MappingLookup):
         Raises:
             ValueError: This is no such table.
         """
-        from .table_json import load_table  # see above
+        from .table_json import load_table, take_apart  # see above
 
-        self.set(load_table(data))
+        table, old = load_table(data), [self.Dictionary]
+        self.set(table)
+        take_apart(old)
 
     def rest_get(self) -> dict[str, Any]:
         """Return what the web API shows of this lookup, with its size."""

@@ -96,7 +96,9 @@ class CompactLookup(MappingLookup):
         return True
 
     async def on_stop(self) -> None:
-        """Let go of the table; its file stays for the next start."""
+        """Close the table; its file stays for the next start."""
+        if self._table is not None:
+            self._table.close()
         self._table = None
 
     def _stamp(self, seen: tuple[int, ...]) -> bytes:
@@ -199,6 +201,10 @@ class _Table:
         stamp = self.find(_STAMP)
         self.stamp = b"" if stamp is None else bytes(stamp)
         self.size: int = self._transaction.stat()["entries"] - (stamp is not None)
+
+    def close(self) -> None:
+        self._transaction.abort()
+        self._env.close()
 
     def keys(self) -> Iterator[Any]:
         for stored in self._transaction.cursor().iternext(values=False):

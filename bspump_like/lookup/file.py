@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..abc.lookup import DictionaryLookup
+from ..abc.table_json import take_apart
 from .table_file import Seen, TableFile, TableFileOptions
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ class FileLookup(DictionaryLookup):
         if seen == self._seen:
             return False
         table, count = await asyncio.to_thread(self._read)
+        old = [self.Dictionary]
         self.set(table)
+        await asyncio.to_thread(take_apart, old)
         self._seen = seen  # the time from before reading: a change meanwhile is seen the next time
         if count > len(table):
             again, path = count - len(table), self.options.path

