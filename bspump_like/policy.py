@@ -92,7 +92,9 @@ def _action(word: str) -> str:
     return word
 
 
-def _retry(value: Mapping[str, Any]) -> RetryOptions:
+def _retry(value: Any) -> RetryOptions:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"retry has {value!r}", hint="use retry: {attempts: ..., backoff: ...}")
     for key in value:
         if key not in RetryOptions.declarations():
             raise ConfigError(f"retry has an unknown option '{key}'", hint=nearest(key, RetryOptions.declarations()))
@@ -116,12 +118,14 @@ class ErrorScope:
     policy: ErrorPolicy
 
     @classmethod
-    def parse(cls, value: Mapping[str, Any]) -> ErrorScope:
+    def parse(cls, value: Any) -> ErrorScope:
         """Return the scope that one item of `error_scopes` describes.
 
         Raises:
-            ConfigError: A key is unknown or `on_error` is missing.
+            ConfigError: It is no object, a key is unknown or `on_error` is missing.
         """
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"an error scope has {value!r}", hint="use {from: ..., to: ..., on_error: ...}")
         for key in value:
             if key not in ("from", "to", "types", "on_error"):
                 raise ConfigError(f"an error scope has '{key}'", hint=nearest(key, ("from", "to", "types", "on_error")))

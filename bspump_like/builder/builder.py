@@ -96,7 +96,7 @@ class PumpBuilder:
         self, app: BSPumpApplication, svc: BSPumpService, connection: Mapping[str, Any]
     ) -> Connection:
         """Construct one connection and add it to the service."""
-        built: Connection = self._shared(app, connection, kinds.CONNECTION, "connections")
+        built: Connection = self._shared(app, svc, connection, kinds.CONNECTION, "connections")
         self._add(svc.add_connection, built, connection)
         return built
 
@@ -106,8 +106,7 @@ class PumpBuilder:
 
     def construct_lookup(self, app: BSPumpApplication, svc: BSPumpService, lookup: Mapping[str, Any]) -> Lookup:
         """Construct one lookup and add it to the service."""
-        self.links.check_args(svc, lookup, self._path(lookup))
-        built: Lookup = self._shared(app, lookup, kinds.LOOKUP, "lookups")
+        built: Lookup = self._shared(app, svc, lookup, kinds.LOOKUP, "lookups")
         self._add(svc.add_lookup, built, lookup)
         return built
 
@@ -117,7 +116,7 @@ class PumpBuilder:
 
     def construct_matrix(self, app: BSPumpApplication, svc: BSPumpService, matrix: Mapping[str, Any]) -> Any:
         """Construct one matrix and add it to the service."""
-        built = self._shared(app, matrix, kinds.MATRIX, "matrices")
+        built = self._shared(app, svc, matrix, kinds.MATRIX, "matrices")
         self._add(svc.add_matrix, built, matrix)
         return built
 
@@ -228,10 +227,12 @@ class PumpBuilder:
         self.links.add_part(part, path)
         return part
 
-    def _shared(self, app: Any, definition: Mapping[str, Any], kind: Kind, group: str) -> Any:
+    def _shared(self, app: Any, svc: BSPumpService, definition: Mapping[str, Any], kind: Kind, group: str) -> Any:
         try:
             cls = self._class(definition, kind)
-            self._report.give_up(check_args(cls, definition, self._path(definition)))
+            path = self._path(definition)
+            self._report.give_up(check_args(cls, definition, path))
+            self.links.check_args(svc, definition, path)
             section = f"{kind.name}:{definition.get('id') or definition['class']}"
             workers.expand_section(section, self._worker)
             build = getattr(cls, "construct", None) or (

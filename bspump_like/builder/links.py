@@ -77,6 +77,9 @@ class Links:
         """
         for name, value in (definition.get("args") or {}).items():
             group = _REFERENCES.get(name)
+            if group is not None and isinstance(value, bool | int | float | list | dict):
+                what = group.removesuffix("s")
+                self._report.give_up([Problem(f"'{name}' must be text, the id of a {what}", (*path, "args", name))])
             if group is None or not isinstance(value, str) or (group == "lookups" and svc.LookupFactories):
                 continue
             known = svc.Connections if group == "connections" else svc.Lookups
