@@ -76,7 +76,12 @@ class Regular:
 
     def _within_time(self, text: str) -> Iterator[Any]:
         if self._limited is None:
-            self._limited = self._compiled()
+            try:
+                self._limited = self._compiled()
+            except MissingDependency as error:
+                raise ValueError(
+                    f"the pattern '{self.pattern}' could take long for a text of {len(text)} characters, and {error}"
+                ) from None
         try:
             yield from self._limited.finditer(text, timeout=SECONDS)
         except TimeoutError:

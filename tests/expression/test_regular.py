@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bspump_like.errors import ConfigError, MissingDependency, ProcessingError
+from bspump_like.expression import compile_expression
 from bspump_like.expression.backtracking import cost_of
 from bspump_like.expression.regular import Regular
 
@@ -60,6 +63,17 @@ def test_a_long_text_gives_what_a_short_one_gives():
 def test_what_is_no_pattern_is_refused(pattern):
     with pytest.raises(ValueError, match="pattern"):
         Regular(pattern)
+
+
+def test_without_the_package_only_patterns_that_could_take_long_are_refused(monkeypatch):
+    monkeypatch.setitem(sys.modules, "regex", None)
+    assert Regular("(.*)=(.*)").search("a=b")
+    with pytest.raises(MissingDependency, match=r"'regex' is not installed .*bspump_like\[regex\]"):
+        Regular("(a+)+b")
+    with pytest.raises(ConfigError, match="not installed"):
+        compile_expression("match(x, '(a+)+b')")
+    with pytest.raises(ProcessingError, match="not installed"):
+        compile_expression("match(x, '(.*)=(.*);')")({}, {"x": "a" * 5000})
 
 
 _PIECES = st.sampled_from(["a", "b", "[ab]", ".", "a*", "b+", "a?", "(?:a|b)", "(ab)*", "^", "$", r"\w", "a{1,2}", "(?:b|)"])
