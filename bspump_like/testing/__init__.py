@@ -20,18 +20,19 @@ if TYPE_CHECKING:
     from .running import PumpNotStarted
     from .stores import MemoryStore
     from .trial import Trial
+    from .trying import check_case, load_cases
 
 __all__ = [
     "Call", "Clock", "CollectSink", "Failure", "Fed", "ListSource", "MemoryStore", "PumpNotStarted", "PumpTestCase",
-    "PumpTimeout", "Recorder",
-    "Trial", "fresh_application", "run_pump",
+    "PumpTimeout", "Recorder", "Trial", "check_case", "fresh_application", "load_cases", "run_pump",
 ]  # fmt: skip
 
 # Imported on use: pytest loads the plugin in this folder at every start, in projects of other people, too.
 _HOMES = {
     "Call": "doubles", "Clock": "clock", "CollectSink": "parts", "Failure": "findings", "Fed": "feed", "ListSource": "parts",
     "MemoryStore": "stores", "PumpNotStarted": "running", "PumpTestCase": "case", "PumpTimeout": "pump",
-    "Recorder": "doubles", "Trial": "trial", "fresh_application": "pump", "run_pump": "pump",
+    "Recorder": "doubles", "Trial": "trial", "check_case": "trying", "fresh_application": "pump", "load_cases": "trying",
+    "run_pump": "pump",
 }  # fmt: skip
 
 

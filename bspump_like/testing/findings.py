@@ -75,6 +75,7 @@ class Findings:
             *(source.locate_address() for pipeline in pipelines for source in pipeline.Sources),
             *(part.locate_address() for part in self._parts()),
             *(f"lookup:{id}" for id in service.Lookups), *(f"connection:{id}" for id in service.Connections),
+            *(f"matrix:{id}" for id in service.Matrixes),
         ]  # fmt: skip
 
     def _parts(self) -> Iterable[ProcessorBase]:

@@ -176,9 +176,11 @@ class Trial(Findings):
             self._replace_sources(found.Pipeline, [found])
         elif isinstance(found, Pipeline):
             self._replace_sources(found, [source for source in found.Sources if not source.passive])
-        else:
+        elif isinstance(found, ProcessorBase):
             self._recorders[found] = mock_part(found, self._answer(error, answer))
             return self._recorders[found]
+        else:
+            raise KeyError(f"'{address}' reaches nothing outside: look at it, trial['{address}'], or change it")
         return None
 
     def _answer(self, error: BaseException | str | None, answer: Mapping[str, Any]) -> Answer:

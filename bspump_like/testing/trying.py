@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from ..config import Option, Seconds
 from ..errors import BSPumpError, ConfigError, Problem
-from .cases import Case
+from .cases import Case, CaseFile, case_file_of
 from .clock import unix_seconds
 from .expecting import mismatches
 from .pump import PumpTimeout
@@ -44,6 +45,32 @@ class Result:
     def passed(self) -> bool:
         """Tell whether all is as expected."""
         return not self.mismatches and not self.problems
+
+
+def load_cases(path: str | os.PathLike[str]) -> list[Case]:
+    """Return the cases of a file of cases, or of the one beside a definition, for `check_case` in a parametrized test.
+
+    Raises:
+        ConfigError: There is none, or something is wrong in it.
+    """
+    name = os.fspath(path)
+    return CaseFile(case_file_of(name) or name).cases
+
+
+def check_case(case: Case, *, allow: tuple[str, ...] = ()) -> None:
+    """Run a case of `load_cases`.
+
+    Args:
+        case: The case.
+        allow: Modules that the definition may load, besides those the file of cases allows.
+
+    Raises:
+        AssertionError: What came is not what the case expects, or the case is wrong; the message says it all.
+    """
+    result = run_case(case, allow=allow)
+    if not result.passed:
+        place = f"{case.file.path}:{case.line}: {case.name}"
+        raise AssertionError("\n".join([place, *map(str, result.problems), *result.mismatches, *result.log]))
 
 
 def run_case(case: Case, *, allow: tuple[str, ...] = (), timeout: float = 30.0) -> Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bspump_like.errors import ConfigError
+from bspump_like.testing import check_case, load_cases
 from bspump_like.testing.cases import CaseFile, case_file_of
 from bspump_like.testing.trying import run_case
 
@@ -225,6 +226,20 @@ def test_a_wrong_address_is_told_where_it_stands(run):
     assert problem.startswith(":5: there is nothing at 'Citis' (did you mean 'Cities'?)")
     _, (problem,) = run("{dropped: 0}", given="Citis: []")
     assert problem.startswith(":4: there is nothing at 'Citis'")
+
+
+def test_a_case_can_be_checked_in_a_test_of_python(cases, tmp_path):
+    good, bad = cases(f"""
+cases:
+- {{name: good, mocks: {{lookup:Countries: {{}}}}, given: {{Cities: [{BRNO}]}}, expect: {{outputs: {{Copy: {{count: 1}}}}}}}}
+- {{name: bad, mocks: {{lookup:Countries: {{}}}}, given: {{Cities: [{BRNO}]}}, expect: {{dropped: 5}}}}
+""")
+    check_case(good)
+    with pytest.raises(AssertionError, match=r"pump.test.yaml:4: bad\ndropped: expected 5 events, got 0"):
+        check_case(bad)
+    assert [case.name for case in load_cases(tmp_path / "pump.yaml")] == ["good", "bad"]
+    with pytest.raises(ConfigError, match="No such file"):
+        load_cases(tmp_path / "other.test.yaml")
 
 
 def test_the_file_stands_beside_its_definition(tmp_path):
