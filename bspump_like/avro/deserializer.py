@@ -84,6 +84,8 @@ class AvroDeserializer(Generator):
     def _records(self, event: bytes) -> list[Any]:
         splitter = AvroSplitter("the event", self.options.max_block_length, self.Schema)
         chunks = splitter.feed(event) + splitter.finish()
+        if not event:
+            raise ProcessingError("expected an Avro container, got no bytes")
         if splitter.failure is not None:
             raise splitter.failure
         return [record for chunk in chunks for record in chunk.events]

@@ -30,7 +30,7 @@ class AvroOutput(Output):
         naming: See `Output`.
         layout: See `Output`.
         throttle: See `Output`.
-        schema: Returns the schema of the records that were handed over.
+        schema: Returns the schema of the records; None while there was none from which to make it.
         codec: Compression of the blocks of new files.
         records: Most records of a block.
     """
@@ -48,15 +48,30 @@ class AvroOutput(Output):
         parts = []
         inode = os.fstat(self._file).st_ino
         if self._good == 0:
-            header = Header(self._schema(), self._codec, os.urandom(SYNC_LENGTH), 0)
-            parts.append(header.encode())
-            self._container = inode, header
+            parts.append(self._new_header(inode))
         elif self._container is None or self._container[0] != inode:
             self._container = inode, self._header_of(self._path)
+        assert self._container is not None
         header = self._container[1]
         size = self._records
         parts += [encode_block(lines[first : first + size], header) for first in range(0, len(lines), size)]
         return b"".join(parts), len(lines)
+
+    def _open(self) -> None:
+        super()._open()
+        if self._good == 0 and self._schema() is not None:
+            self._write_durably(self._new_header(os.fstat(self._file).st_ino))  # without a record, too, it is Avro
+
+    def _new_header(self, inode: int) -> bytes:
+        header = Header(self._schema(), self._codec, os.urandom(SYNC_LENGTH), 0)
+        self._container = inode, header
+        return header.encode()
+
+    def _publish(self, final: str) -> None:
+        if self._good:
+            super()._publish(final)
+        else:
+            os.unlink(self._path)  # no record, and so no schema: no file
 
     def _header_of(self, path: str) -> Header:
         """Return the header of a file that is appended to.
@@ -174,8 +189,7 @@ class AvroSink(RollingSink):
         return AvroOutput(naming, layout, throttle, self._schema, o.compression, o.events_per_chunk)
 
     def _schema(self) -> Any:
-        assert self._encoder is not None  # there is a record
-        return self._encoder.schema
+        return None if self._encoder is None else self._encoder.schema
 
     def encode(self, event: Event) -> bytes:
         """Return an event as a record."""

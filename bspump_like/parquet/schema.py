@@ -72,6 +72,10 @@ def arrow_schema(declared: Any, where: str) -> Any:
         ConfigError: It is neither, or a type is not known.
     """
     if isinstance(declared, pyarrow().Schema):
+        if "dictionary<" in str(declared):
+            raise ConfigError(
+                f"{where}: a schema with dictionary types cannot be written", hint="take the types of the values"
+            )
         return declared
     if not isinstance(declared, Mapping) or not declared:
         raise ConfigError(

@@ -90,7 +90,7 @@ def test_a_file_cut_into_any_pieces_gives_its_records(events, block, data):
 def test_a_file_that_ends_too_early_fails_unless_it_ends_behind_a_block(events, data):
     whole = written(events, block=3)
     cut = data.draw(st.integers(0, len(whole) - 1))
-    ends = {len(written([])), *(chunk.offset for chunk in chunks_of([whole])[0])}
+    ends = {0, len(written([])), *(chunk.offset for chunk in chunks_of([whole])[0])}
     chunks, failure = chunks_of([whole[:cut]])
     assert [event for chunk in chunks for event in chunk.events] == events[: 3 * len(chunks)]
     assert (failure is None) == (cut in ends)

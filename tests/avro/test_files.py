@@ -126,6 +126,17 @@ def test_without_a_schema_the_first_event_makes_one(pump: Any, tmp_path: Path) -
     assert content(tmp_path / "o.avro") == [first, second]
 
 
+def test_without_a_record_there_is_a_file_of_the_schema_or_none(pump: Any, tmp_path: Path) -> None:
+    pump.run(of([]), {}, AvroSink, {"path": str(tmp_path / "o.avro"), "schema": SCHEMA, "atomic": True})
+    assert content(tmp_path / "o.avro") == []
+    pump.store = ":memory:"
+    pump.run(of([]), {}, AvroSink, {"path": str(tmp_path / "p.avro"), "atomic": True})
+    assert names(tmp_path) == ["o.avro"]
+    (tmp_path / "q.avro").touch()
+    assert pump.run(AvroSource, {"path": str(tmp_path / "*.avro"), "post": "move"}) == []
+    assert names(tmp_path) == ["o.avro-processed", "q.avro-processed"]
+
+
 def test_records_of_another_schema_are_not_appended(pump: Any, tmp_path: Path) -> None:
     out = {"path": str(tmp_path / "o.avro")}
     pump.run(of([{"a": 1}]), {}, AvroSink, out)

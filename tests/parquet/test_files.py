@@ -6,6 +6,8 @@ import asyncio
 import datetime
 import decimal
 import os
+import resource
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,34 @@ def test_a_journal_without_a_mark_and_without_more_rows_becomes_a_file(pump: Any
     pump.store = ":memory:"
     pump.run(of([]), {}, ParquetSink, out)
     assert content(tmp_path / "o.parquet") == events(16)
+
+
+@pytest.mark.parametrize(
+    ("rows", "group", "limit"), [(2000, 1000, 60_001), (300, 1, 60_001)], ids=["the journal", "the Parquet file"]
+)
+def test_a_disk_that_refuses_is_said_and_nothing_is_lost(
+    pump: Any, tmp_path: Path, caplog: Any, rows: int, group: int, limit: int
+) -> None:
+    """The limit on file sizes stands for the full disk; a row group for each row makes the Parquet file the larger one."""
+    items = [{"id": number, "text": os.urandom(40).hex()} for number in range(rows)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    async def raise_limit(app: Any) -> None:
+        while "cannot write" not in caplog.text:  # noqa: ASYNC110 - it watches the log
+            await asyncio.sleep(0.01)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    pump.store = ":memory:"
+    out = {"path": str(tmp_path / "o"), "rollover_mechanism": "none", "rows_in_chunk": group, "schema": SCHEMA}
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+        pump.run(of(items), {}, ParquetSink, out, during=raise_limit)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert content(tmp_path / "o") == items
+    assert names(tmp_path) == ["o"]
 
 
 def test_names_and_rotation_by_hand(tmp_path: Path) -> None:
