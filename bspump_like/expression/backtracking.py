@@ -30,7 +30,9 @@ class Cost(NamedTuple):
         """Return for how many characters so many steps suffice."""
         if self.factor > steps:
             return 0
-        return int((steps / self.factor) ** (1 / max(self.degree, 1)))
+        if self.degree <= 1:
+            return int(100 * steps / self.factor)  # as long as reading the text takes: nothing else would be faster
+        return int((steps / self.factor) ** (1 / self.degree))
 
 
 _ENDLESS = Cost(0, float("inf"))

@@ -18,11 +18,11 @@ from typing import Any
 from ..errors import MissingDependency
 from .backtracking import cost_of
 
-SECONDS = 0.5
+SECONDS = 0.1
 """CPU time that one use of a pattern may take."""
 
-_STEPS = 10_000_000
-"""Steps that `re` makes in about a tenth of a second."""
+_STEPS = 1_000_000
+"""Steps that `re` makes in about a hundredth of a second."""
 
 _LONGEST_PATTERN = 2000
 
@@ -94,4 +94,7 @@ class Regular:
             import regex
         except ImportError:
             raise MissingDependency("regex", "regex") from None
-        return regex.compile(self.pattern)
+        try:
+            return regex.compile(self.pattern)
+        except regex.error as error:
+            raise ValueError(f"'{self.pattern}' could take long, and 'regex' does not read it: {error}") from None
