@@ -79,41 +79,42 @@ class Questions:
         """Begin with no question."""
         self._ask = ask
         self._most = most
-        self._waiting: dict[Any, asyncio.Future[Any]] = {}
-        self._under_way: dict[Any, asyncio.Future[Any]] = {}
+        # Each asker has a future of its own: somebody who gives up must not take the answer from the others.
+        self._waiting: dict[Any, list[asyncio.Future[Any]]] = {}
+        self._under_way: dict[Any, list[asyncio.Future[Any]]] = {}
         self._task: asyncio.Task[None] | None = None
 
-    async def answer(self, key: Any) -> Any:
+    def answer(self, key: Any) -> asyncio.Future[Any]:
         """Return the answer for a key, None when there is nothing.
 
         Raises:
             Exception: What `ask` raised for the keys of this request.
         """
-        # Somebody who gives up must not take the answer from the others.
-        return await asyncio.shield(self._future(key))
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        askers = self._under_way.get(key)
+        if askers is None:
+            askers = self._waiting.setdefault(key, [])
+            if self._task is None or self._task.done():
+                self._task = loop.create_task(self._run(), name="questions of a lookup")
+        askers.append(future)
+        return future
 
     async def answers(self, keys: Sequence[Any]) -> list[Any]:
         """Return the answers for keys, in their order; see `answer`."""
-        futures = [self._future(key) for key in keys]
+        futures = [self.answer(key) for key in keys]
         if futures:
             await asyncio.wait(futures)
         return [future.result() for future in futures]
-
-    def _future(self, key: Any) -> asyncio.Future[Any]:
-        future = self._under_way.get(key) or self._waiting.get(key)
-        if future is None:
-            future = self._waiting[key] = asyncio.get_running_loop().create_future()
-            if self._task is None or self._task.done():
-                self._task = asyncio.create_task(self._run(), name="questions of a lookup")
-        return future
 
     async def stop(self) -> None:
         """Leave the questions unanswered."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        for future in (*self._waiting.values(), *self._under_way.values()):
-            future.cancel()
+        for askers in (*self._waiting.values(), *self._under_way.values()):
+            for future in askers:
+                future.cancel()
 
     async def _run(self) -> None:
         while self._waiting:
@@ -136,13 +137,14 @@ class Questions:
             self._fail(keys, error)
         else:
             for key in keys:
-                future = self._under_way[key]
-                if not future.done():
-                    future.set_result(found.get(key))
+                answer = found.get(key)
+                for future in self._under_way[key]:
+                    if not future.done():
+                        future.set_result(answer)
 
     def _fail(self, keys: list[Any], error: Exception) -> None:
         for key in keys:
-            future = self._under_way[key]
-            if not future.done():
-                future.set_exception(error)
-                future.exception()  # seen, also when nobody waits any more
+            for future in self._under_way[key]:
+                if not future.done():
+                    future.set_exception(error)
+                    future.exception()  # seen, also when nobody waits any more

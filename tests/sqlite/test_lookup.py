@@ -305,7 +305,7 @@ def test_whoever_gives_up_leaves_the_question_to_the_others():
             return dict.fromkeys(keys, 1)
 
         questions = Questions(answer, 10)
-        first, second = (asyncio.ensure_future(questions.answer("a")) for _ in range(2))
+        first, second = (questions.answer("a") for _ in range(2))
         await began.wait()
         first.cancel()
         go.set()
