@@ -99,8 +99,14 @@ class PumpService(asab.Service):
             self.add_connection(connection)
 
     def add_lookup(self, lookup: Lookup) -> Lookup:
-        """Add a lookup; RuntimeError when there is one with this id."""
+        """Add a lookup; it is loaded with the application's start, or at once when that runs, unless it is lazy.
+
+        Raises:
+            RuntimeError: There is one with this id.
+        """
         self._add("Lookup", self.Lookups, lookup)
+        if self._running and not lookup.Lazy:
+            self.start_background(lookup.on_start(), f"lookup {lookup.Id}")
         return lookup
 
     def add_lookups(self, *lookups: Lookup) -> None:

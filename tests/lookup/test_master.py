@@ -80,11 +80,13 @@ QUICK = {"master_period": "20ms", "reconnect_delay": "20ms", "reconnect_delay_ma
 INPUT = [{"k": 1}, {"k": 2}, {"k": 3}]
 
 
-def slave(url, during, *, web=None, **config):
+def slave(url, during, *, web=None, before=None, **config):
     """Run a pump whose lookup is a slave; return what its sink got, and the application."""
     got = []
 
     def prepare(app):
+        if before is not None:
+            before(app)
         app.pump_service.add_lookup(
             FileLookup(app, "Table", {"master_url": url, "use_cache": False, **QUICK, **config})
         )
@@ -165,7 +167,9 @@ def test_without_master_and_copy_nothing_starts_and_readiness_tells_until_it_com
     assert len(got) == 2
     assert app.ExitCode == 0
     said = [record.getMessage() for record in caplog.records if "cannot be loaded" in record.getMessage()]
-    assert len(said) == len(set(said)) <= 3, said  # not one line for each try; a master that starts is not ready for a moment
+    assert len(said) == len(set(said)) <= 3, (
+        said
+    )  # not one line for each try; a master that starts is not ready for a moment
     assert "no pipeline starts before" in said[0]
     assert "lookup Table: loaded again" in caplog.text
 
@@ -318,3 +322,43 @@ def test_a_table_of_anybody_who_writes_json_is_read():
         for text in (b"5", b"{", b"[1]", b""):
             with pytest.raises(ValueError, match=r"expected keys with values|Input|unexpected"):
                 lookup.deserialize(text)
+
+
+def test_a_table_that_breaks_off_on_its_way_is_not_taken(master, caplog):
+    """The master dies while it answers: what came of the table is a document that could even be read."""
+    whole = b'[\n[1,{"v":1}],\n[2,{"v":2}]\n]'
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: %d\r\n\r\n' % (len(whole) + 5) + whole)
+        await writer.drain()
+        writer.close()
+
+    async def during(app, lookup, got):
+        await until(lambda: lookup.problem)
+        assert not lookup.is_ready()
+        server.close()
+        await asyncio.to_thread(master.start)
+        await until(lambda: len(got) == 2)
+
+    server = None
+
+    def prepare(app):
+        nonlocal server
+        server = app.Loop.run_until_complete(asyncio.start_server(answer, "127.0.0.1", master.port))
+
+    slave(master.url, during, before=prepare)
+    assert "cannot be reached" in caplog.text
+
+
+def test_a_lookup_that_is_added_later_is_loaded(tmp_path):
+    (tmp_path / "a.csv").write_text("k,v\n1,one\n")
+
+    async def during(app):
+        await until(app.pump_service.Pipelines["P"].is_ready)
+        lookup = app.pump_service.add_lookup(FileLookup(app, "Late", {"path": str(tmp_path / "a.csv"), "key": "k"}))
+        await until(lookup.is_ready)
+        assert list(lookup) == ["1"]
+        app.stop()
+
+    run(("P", events([], cls=Endless), collect([])), during=during)
