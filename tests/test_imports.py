@@ -26,6 +26,7 @@ MAY_IMPORT = {
     **{name: ABC | CORE | {name, "matrix"} for name in ("analyzer", "lookup")},  # they work on matrices
     "avro": ABC | CORE | {"avro", "file", "common"},  # formats of files: they read and write as all file parts do
     "parquet": ABC | CORE | {"parquet", "file"},
+    "columnar": ABC | CORE | {"columnar", "file", "matrix"},
     "builder": ABC | CORE | {"builder"},
     "web": ABC | CORE | {"builder", "web"},
     "cli": ABC | CORE | {"builder", "web", "cli", PUBLIC},
