@@ -18,6 +18,7 @@ KINDS = {
 }
 _LINT = {"python": "pump.yaml -c pump.conf"}
 _TEMPLATE = ".template"
+SCHEMA = "pump.schema.json"
 
 EPILOG = """
 examples:
@@ -30,7 +31,8 @@ kinds:
   python    with a processor of your own, in Python
   kafka     from Kafka to Elasticsearch; its tests need no servers
 
-It has a definition, cases for 'pump test', a test for pytest, README.md, Makefile, requirements.txt and .gitignore.
+It has a definition with its schema for editors, cases for 'pump test', a test for pytest, README.md, Makefile, requirements.txt
+and .gitignore.
 exit code: 0 fine, 1 the folder cannot be made or has something in it
 """
 
@@ -59,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _make(directory: Path, kind: str) -> list[str]:
     """Write the files; return their names."""
+    from .schema import schema_text
+
     home = resources.files(__package__) / "projects"
     words = {
         "@NAME@": re.sub(r"[^\w.-]+", "-", directory.resolve().name) or "pump",
@@ -75,7 +79,8 @@ def _make(directory: Path, kind: str) -> list[str]:
         name = template.name.removesuffix(_TEMPLATE).replace("gitignore", ".gitignore")
         (directory / name).write_text(text, encoding="utf-8")
         made.append(name)
-    return made
+    (directory / SCHEMA).write_text(schema_text(), encoding="utf-8")
+    return [*made, SCHEMA]
 
 
 def _templates(folder: Traversable) -> list[Traversable]:

@@ -30,12 +30,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help="write it to FILE instead of standard output")
 
 
+def schema_text() -> str:
+    """Return the schema as text."""
+    from ..builder.schema import definition_schema
+
+    return json.dumps(definition_schema(), indent=2, default=str) + "\n"
+
+
 def run(options: argparse.Namespace) -> int:
     """Print or write the schema."""
-    from ..builder.schema import definition_schema
     from ..errors import BSPumpError
 
-    text = json.dumps(definition_schema(), indent=2, default=str) + "\n"
+    text = schema_text()
     if not options.output:
         print(text, end="")
         return 0

@@ -47,6 +47,7 @@ def test_its_tests_pass_and_nothing_is_left_to_fill_in(make, kind):
     done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-W", "error", "-W", "ignore::pytest.PytestDeprecationWarning"],
                           cwd=directory, capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((directory / "pump.schema.json").read_text())["title"]
     for path in directory.iterdir():
         if path.is_file():
             assert not any(word in path.read_text() for word in ("@NAME@", "@LINT@", "@ABOUT@", "@FILES@")), path
