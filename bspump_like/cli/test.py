@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-k", action="append", default=[], metavar="TEXT", dest="wanted",
                         help="run only cases whose names have TEXT in them; several: any of them")  # fmt: skip
     parser.add_argument("--junit", metavar="FILE", help="write the results as JUnit XML, too")
+    parser.add_argument("-c", "--config", metavar="FILE", help="asab configuration file, as for 'pump run'")
     parser.add_argument("--allow", action="append", default=[], metavar="MODULE",
                         help="module or package that definitions may load besides known components")  # fmt: skip
     parser.add_argument("-v", "--verbose", action="store_true", help="show passed cases, and what failed pumps logged")
@@ -84,13 +85,31 @@ def _files(definitions: list[str]) -> list[CaseFile]:
     return list(found.values())
 
 
+def _sections(path: str) -> dict[str, dict[str, str]]:
+    import configparser
+
+    from ..errors import ConfigError, Problem
+
+    parser = configparser.RawConfigParser()
+    try:
+        with open(path, encoding="utf-8") as stream:
+            parser.read_file(stream)
+    except OSError as error:
+        raise ConfigError([Problem(f"cannot read the configuration file: {error.strerror}", file=path)]) from None
+    except (configparser.Error, UnicodeDecodeError) as error:
+        text = " ".join(str(error).split())
+        raise ConfigError([Problem(f"the configuration file cannot be read: {text}", file=path)]) from None
+    return {name: dict(parser.items(name)) for name in parser.sections()}
+
+
 def _results(file: CaseFile, options: argparse.Namespace) -> Iterator[Result]:
     # The same: testing is above.
     from ..testing.trying import run_case
 
+    config = _sections(options.config) if options.config else {}
     for case in file.cases:
         if not options.wanted or any(text.lower() in case.name.lower() for text in options.wanted):
-            yield run_case(case, allow=tuple(options.allow))
+            yield run_case(case, allow=tuple(options.allow), config=config)
 
 
 def _say(result: Result, *, verbose: bool) -> None:

@@ -8,9 +8,9 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..config import Option, Seconds
 from ..errors import BSPumpError, ConfigError, Problem
@@ -21,6 +21,9 @@ from .pump import PumpTimeout
 from .running import PumpNotStarted
 from .trial import Trial
 from .values import read_value
+
+Sections: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""Of a configuration file: name -> key -> value."""
 
 
 @dataclasses.dataclass
@@ -73,18 +76,19 @@ def check_case(case: Case, *, allow: tuple[str, ...] = ()) -> None:
         raise AssertionError("\n".join([place, *map(str, result.problems), *result.mismatches, *result.log]))
 
 
-def run_case(case: Case, *, allow: tuple[str, ...] = (), timeout: float = 30.0) -> Result:
+def run_case(case: Case, *, allow: tuple[str, ...] = (), config: Sections | None = None, timeout: float = 30.0) -> Result:
     """Run a case and return how it went.
 
     Args:
         case: The case.
         allow: Modules that the definition may load, besides those the file of cases allows.
+        config: Sections of a configuration file; what the file of cases says wins.
         timeout: Seconds of real time that it may take.
     """
     result, began = Result(case), time.perf_counter()
     with _caught_log() as log:
         try:
-            result.mismatches = list(_run(case, allow, timeout))
+            result.mismatches = list(_run(case, allow, config or {}, timeout))
         except ConfigError as error:
             result.problems = list(error.problems)
         except (PumpTimeout, PumpNotStarted) as error:
@@ -94,10 +98,11 @@ def run_case(case: Case, *, allow: tuple[str, ...] = (), timeout: float = 30.0) 
     return result
 
 
-def _run(case: Case, allow: tuple[str, ...], timeout: float) -> Iterator[str]:
+def _run(case: Case, allow: tuple[str, ...], config: Sections, timeout: float) -> Iterator[str]:
     file = case.file
+    sections = {name: {**config.get(name, {}), **file.config.get(name, {})} for name in {*config, *file.config}}
     trial = Trial(
-        *file.definitions, config=file.config, clock=_clock(case), allow=(*file.allow, *allow), overrides=case.get("set", []),
+        *file.definitions, config=sections, clock=_clock(case), allow=(*file.allow, *allow), overrides=case.get("set", []),
         timeout=timeout,
     )  # fmt: skip
     with trial:

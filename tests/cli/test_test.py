@@ -81,6 +81,17 @@ def test_mistakes_have_a_code_of_their_own(here, capsys):
     assert "2 in error in" in said
 
 
+def test_the_configuration_file_counts_as_in_a_run(here, capsys):
+    here.joinpath("site.conf").write_text("[pipeline:P:FilterProcessor]\ninvert=yes\n")
+    assert main(["test", "pump.yaml", "-c", "site.conf", "-k", "large"]) == 0
+    assert main(["test", "pump.yaml", "-c", "none.conf"]) == 2
+    here.joinpath("site.conf").write_text("x")
+    assert main(["test", "pump.yaml", "-c", "site.conf"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "none.conf: cannot read the configuration file: No such file or directory"
+    assert said[1].startswith("site.conf: the configuration file cannot be read: File contains no section headers")
+
+
 def test_without_cases_it_says_where_they_belong(here, capsys):
     here.joinpath("pump.test.yaml").unlink()
     assert main(["test", "pump.yaml"]) == 2
