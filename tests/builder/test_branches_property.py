@@ -83,7 +83,7 @@ def holds(n: int, written: dict[str, Any]) -> bool:
     return n % divisor == rest
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(chains(3))
 def test_each_event_arrives_once_where_the_conditions_say(chain: list[tuple[Any, ...]]) -> None:
     steps = written(chain, itertools.count())

@@ -118,7 +118,7 @@ def test_what_is_changed_below_is_sound(tmp_path: Path) -> None:
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 @example([(("pipelines",), "replace", {})])
 @example([(("templates", "T"), "replace", None)])
