@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..abc import Context, Event, Processor
@@ -48,26 +48,26 @@ class SelectProcessor(Processor):
                         where=f"pipeline {pipeline.Id}, {self.Id}", hint="take it out of one of them")
                 for field in sorted(both)
             ])  # fmt: skip
-        self._keep = [(field, self._rename.get(field, field)) for field in self.options.keep]
-        scope = Scope()
-        items = [f"{scope.bind(new)}: event[{scope.bind(old)}]" for old, new in self._keep]
-        self._kept = generate("select", [f"return {{{', '.join(items)}}}"], scope)
-        self._removed = tuple(removed)
-        self._set: dict[str, Any] = self.options.set
+        self._run = self._generated(sorted(removed))
+        if type(self).process is SelectProcessor.process:
+            # Called for every event: without a method around it that calls it.
+            self.process = self._run  # type: ignore[assignment,method-assign]
+
+    def _generated(self, removed: list[str]) -> Callable[[Context, Event], Event]:
+        scope, lines = Scope(), []
+        if self.options.keep:
+            names = [(field, self._rename.get(field, field)) for field in self.options.keep]
+            items = ", ".join(f"{scope.bind(new)}: event[{scope.bind(old)}]" for old, new in names)
+            there = f"{{new: event[old] for old, new in {scope.bind(names)} if old in event}}"
+            lines += ["try:", f"    event = {{{items}}}", "except KeyError:", f"    event = {there}"]
+        else:
+            lines += [f"event.pop({scope.bind(field)}, None)" for field in removed]
+            if self._rename:
+                find = scope.bind(self._rename.get)
+                lines.append(f"event = {{{find}(field, field): value for field, value in event.items()}}")
+        lines += [f"event[{scope.bind(field)}] = {scope.bind(value)}" for field, value in self.options.set.items()]
+        return generate("select", [*lines, "return event"], scope, "context, event")
 
     def process(self, context: Context, event: Event) -> Event:
         """Return the event with its new fields."""
-        if self._keep:
-            try:
-                event = self._kept(event)
-            except KeyError:
-                event = {new: event[old] for old, new in self._keep if old in event}
-        else:
-            for field in self._removed:
-                event.pop(field, None)
-            if self._rename:
-                find = self._rename.get
-                event = {find(field, field): value for field, value in event.items()}
-        if self._set:
-            event.update(self._set)
-        return event
+        return self._run(context, event)

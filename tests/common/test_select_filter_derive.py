@@ -158,15 +158,19 @@ def test_filter_by_an_expression_and_a_predicate_that_may_fail(make):
     assert len(calls) == 1
 
 
-def test_a_process_that_a_subclass_defines_is_used(make):
-    class Counting(FilterProcessor):
+@pytest.mark.parametrize(
+    ("base", "config"),
+    [(FilterProcessor, {"where": "a"}), (DeriveProcessor, {"fields": {"b": "a"}}), (SelectProcessor, {"keep": ["a"]})],
+)
+def test_a_process_that_a_subclass_defines_is_used(make, base, config):
+    class Counting(base):
         seen = 0
 
         def process(self, context, event):
             self.seen += 1
             return super().process(context, event)
 
-    part = make(Counting, {"where": "a"})
+    part = make(Counting, config)
     assert part.process({}, {"a": 1})
     assert part.seen == 1
 
