@@ -21,6 +21,7 @@ from .divert import DivertProcessor
 from .enricher import AsyncLookupEnricher, LookupEnricher
 from .filter import FilterProcessor
 from .flatten import FlattenDictProcessor
+from .grok import GrokParserProcessor
 from .group import GroupByAggregator
 from .internal import DirectSource, InternalSource
 from .internal_sink import InternalSink
@@ -67,15 +68,16 @@ from .text_parser import TextParser
 from .time import TimeZoneNormalizer
 from .transform import MappingTransformator
 from .types import CastProcessor
+from .unarchive import UnarchiveGenerator
 from .validate import ValidateProcessor
 from .xml import XMLDumperProcessor, XMLParserProcessor
 
 __all__ = [
-    "AggregationStrategy", "Aggregator", "AsyncLookupEnricher", "Base64DecodeProcessor",
-    "Base64EncodeProcessor", "BytesToStringParser", "CSVDumperProcessor", "CSVParserProcessor", "CastProcessor",
-    "CompressProcessor", "CySimdJsonParser", "DecompressProcessor", "DeduplicateProcessor", "DelayProcessor",
-    "DeriveProcessor", "DictToJsonBytesParser", "DirectSource", "DivertProcessor", "FilterProcessor",
-    "FlattenDictProcessor", "GroupByAggregator", "HexlifyProcessor", "InternalSink", "InternalSource",
+    "AggregationStrategy", "Aggregator", "AsyncLookupEnricher", "Base64DecodeProcessor", "Base64EncodeProcessor",
+    "BytesToStringParser", "CSVDumperProcessor", "CSVParserProcessor", "CastProcessor", "CompressProcessor",
+    "CySimdJsonParser", "DecompressProcessor", "DeduplicateProcessor", "DelayProcessor", "DeriveProcessor",
+    "DictToJsonBytesParser", "DirectSource", "DivertProcessor", "FilterProcessor", "FlattenDictProcessor",
+    "GrokParserProcessor", "GroupByAggregator", "HexlifyProcessor", "InternalSink", "InternalSource",
     "IteratorGenerator", "IteratorSource", "JSONDumperProcessor", "JSONParserProcessor", "JoinGenerator",
     "KeyValueParserProcessor", "ListAggregationStrategy", "ListEventAggregationStrategy", "LogProcessor",
     "LookupEnricher", "MappingItemsGenerator", "MappingItemsProcessor", "MappingKeysGenerator",
@@ -85,5 +87,5 @@ __all__ = [
     "RouterMixIn", "RouterProcessor", "RouterSink", "SelectProcessor", "SplitGenerator", "StdDictToJsonParser",
     "StdJsonToDictParser", "StringAggregationStrategy", "StringToBytesParser", "SwitchProcessor", "SwitchSink",
     "SyslogParserProcessor", "TableSink", "TeeProcessor", "TeeSource", "TextParser", "TimeZoneNormalizer",
-    "UnhexlifyProcessor", "ValidateProcessor", "XMLDumperProcessor", "XMLParserProcessor",
+    "UnarchiveGenerator", "UnhexlifyProcessor", "ValidateProcessor", "XMLDumperProcessor", "XMLParserProcessor",
 ]  # fmt: skip

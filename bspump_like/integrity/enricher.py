@@ -41,6 +41,9 @@ class IntegrityEnricher(Processor):
     class Options(ChainOptions):
         """Function and fields."""
 
+    shares = False
+    """Several workers would make several chains."""
+
     def __init__(
         self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None
     ) -> None:

@@ -39,6 +39,9 @@ class IntegrityVerifier(Processor):
     class Options(ChainOptions):
         """Function and fields, as they were when the chain was made."""
 
+    shares = False
+    """Several workers would each see a part of the chain."""
+
     def __init__(
         self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None
     ) -> None:
