@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         ProcessingError,
         Reject,
     )
+    from .matrix import Matrix
     from .pipeline import Pipeline
     from .service import PumpService
     from .service import PumpService as BSPumpService
@@ -47,9 +48,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BSPumpApplication", "BSPumpError", "BSPumpService", "BackOff", "Batch", "ConfigError", "Connection", "ConnectionLost",
-    "DeliveryError", "DictionaryLookup", "Drop", "EndOfInput", "Generator", "Lookup", "MappingLookup", "MissingDependency",
-    "Options", "Outcome", "Pipeline", "ProcessingError", "Processor", "PumpBuilder", "PumpService", "ReaderSource", "Reject",
-    "Seconds", "Sink", "Size", "Source", "ThreadedProcessor", "TriggerSource", "load_json_file", "option",
+    "DeliveryError", "DictionaryLookup", "Drop", "EndOfInput", "Generator", "Lookup", "MappingLookup", "Matrix",
+    "MissingDependency", "Options", "Outcome", "Pipeline", "ProcessingError", "Processor", "PumpBuilder", "PumpService",
+    "ReaderSource", "Reject", "Seconds", "Sink", "Size", "Source", "ThreadedProcessor", "TriggerSource", "load_json_file",
+    "option",
 ]  # fmt: skip
 
 _HOMES = {
@@ -64,6 +66,7 @@ _HOMES = {
         "BSPumpError", "BackOff", "ConfigError", "ConnectionLost", "DeliveryError", "Drop", "EndOfInput", "MissingDependency",
         "ProcessingError", "Reject",
     ),
+    "matrix": ("Matrix",),
     "pipeline": ("Pipeline",),
     "service": ("BSPumpService", "PumpService"),
 }  # fmt: skip

@@ -77,6 +77,19 @@ def test_parts_of_a_name_become_fields(app):
     ]  # fmt: skip
 
 
+def test_parts_of_a_name_are_joined_where_one_field_is_to_hold_them(app):
+    matrix = NamedMatrix(app, dtype="i8")
+    matrix.update_rows([("JFK", 7)], 3)
+    assert list(Extract(matrix).rows()) == [{"name": "JFK/7", "value": 3}]
+
+
+def test_name_that_has_not_the_parts_is_refused(app):
+    matrix = NamedMatrix(app, dtype="i8")
+    matrix.add_row("ab")
+    with pytest.raises(ProcessingError, match="has not the parts origin, carrier: 'ab'"):
+        Extract(matrix, name=["origin", "carrier"]).columns()
+
+
 def test_later_events_do_not_change_an_extract(named):
     extract = Extract(named)
     named.update_rows(["a", "z"], {"n": 100})
