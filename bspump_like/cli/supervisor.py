@@ -25,6 +25,9 @@ from .views import View
 
 L = logging.getLogger(__name__)
 
+_SILENCE = 10 * link.LinkView.period
+"""Seconds without a report after which a worker is shown as silent: it is frozen, or something blocks its event loop."""
+
 _LONG_LIFE = 60.0
 """Seconds after which a worker counts as sound again, and its next restart is quick."""
 
@@ -141,6 +144,7 @@ class _Worker:
         self.index = store.index
         self._store = store
         self._rows: list[Row] = []
+        self._heard = 0.0
         self._serves = serves
         self.port = 0
         """Of its own web API."""
@@ -153,7 +157,11 @@ class _Worker:
 
     def rows(self) -> list[Row]:
         """Return what all processes in this place have done."""
-        return carried_on(self._rows, self.carried, self._before)
+        rows = carried_on(self._rows, self.carried, self._before)
+        silent = asyncio.get_running_loop().time() - self._heard
+        if self._rows and self.running and silent > _SILENCE:
+            rows = [dataclasses.replace(row, state=f"worker {self.index} silent for {silent:.0f} s") for row in rows]
+        return rows
 
     @property
     def running(self) -> bool:
@@ -237,6 +245,7 @@ class _Worker:
                     return  # it died while it wrote
                 report = json.loads(line)
                 self._rows = [Row(**row) for row in report["rows"]]
+                self._heard = asyncio.get_running_loop().time()
                 self._code = report.get("code")
         except ConnectionResetError:
             return

@@ -43,6 +43,19 @@ def test_a_worker_that_dies_is_started_again_and_loses_nothing(pump: Pump) -> No
     assert sorted(set(pump.lines("out-*.txt"))) == ODD
 
 
+def test_a_worker_that_is_frozen_is_shown_as_silent(pump: Pump) -> None:
+    (pump.directory / "fast.conf").write_text("[cli]\nreport_period=0.2\n")
+    running = pump.start(*RUN, *WAIT, "--workers", "2", "-c", "fast.conf")
+    running.wait_for(r"P: 1,000 in, 500 out")
+    frozen = _children(running.process.pid)[0]
+    os.kill(frozen, signal.SIGSTOP)
+    running.wait_for(r"P: 1,000 in, 500 out.*worker . silent for \d+ s")
+    os.kill(frozen, signal.SIGCONT)
+    running.wait_for(r"P: 1,000 in, 500 out.*, running$")
+    running.process.send_signal(signal.SIGTERM)
+    assert running.end() == 0, running.said
+
+
 def test_ctrl_c_stops_all_workers_and_ends_with_0(pump: Pump) -> None:
     (pump.directory / "fast.conf").write_text("[cli]\nreport_period=0.2\n")
     running = pump.start(*RUN, *WAIT, "--workers", "2", "-c", "fast.conf")

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bspump_like import Pipeline
+from bspump_like.common import GroupByAggregator, InternalSource
 from bspump_like.kafka import KafkaConnection, KafkaSource
-from bspump_like.testing import fresh_application
+from bspump_like.testing import CollectSink, fresh_application
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +31,16 @@ def test_partitions_of_a_topic_are_spread_evenly(source, topic, rounds, count):
         for index in range(count)
     ]
     assert shares == [rounds] * count
+
+
+def test_positions_are_ours_where_a_pipeline_behind_has_state():
+    with fresh_application() as app:
+        app.pump_service.add_connection(KafkaConnection(app, "Kafka"))
+        first, second = Pipeline(app, "P"), Pipeline(app, "Q")
+        source = KafkaSource(app, first, "Kafka", config={"topic": "a", "group_id": "g"})
+        first.build(source, CollectSink(app, first))
+        group = GroupByAggregator(app, second, config={"figures": {"n": "count"}})
+        second.build(InternalSource(app, second), group, CollectSink(app, second))
+        assert not source.keeps_positions
+        app.pump_service.connect(first, second)
+        assert source.keeps_positions
