@@ -31,6 +31,7 @@ class MemoryStore(AsyncStore):
         self.commits: list[Commit] = []
         self._kept: Store | None = None
         self._refusals = 0
+        self._used = False
 
     @property
     def store(self) -> Store:
@@ -68,10 +69,13 @@ class MemoryStore(AsyncStore):
     async def close(self) -> None:
         """Keep what is in it; only the pump has done with it."""
         self._store = None
+        self._used = True
         self._thread.shutdown()
 
     def next_run(self) -> MemoryStore:
-        """Return a store with the same content, for another run: each run has a thread of its own."""
+        """Return itself, or if a run has used it already another with the same content: each run has a thread of its own."""
+        if not self._used:
+            return self
         following = MemoryStore()
         following._kept = self.store
         return following

@@ -86,7 +86,8 @@ class Trial(Findings):
         overrides: Iterable[str] = (),
         timeout: float = 20.0,
     ) -> None:
-        """Build the pump; nothing runs before `feed` after `start`, or `run`."""
+        """Build the pump; nothing runs before `start` or `run`."""
+        _refuse_in_a_loop()
         self._left = contextlib.ExitStack()
         with contextlib.ExitStack() as building:
             path = store if isinstance(store, str) else ":memory:"
@@ -100,7 +101,7 @@ class Trial(Findings):
             settings = _settings(config or {}, moved=clock is not None)
             fresh = fresh_application(settings, path, application=type("Tried", (_Tried, *applications), tried))
             self.app: BSPumpApplication = building.enter_context(fresh)
-            self.store = store if isinstance(store, MemoryStore) else MemoryStore()
+            self.store = store.next_run() if isinstance(store, MemoryStore) else MemoryStore()
             if not isinstance(store, str):
                 self.app.pump_service.store = self.store
             self._path = path
@@ -322,6 +323,14 @@ class Trial(Findings):
     def _refuse_if_begun(self, what: str) -> None:
         if self._begun:
             raise RuntimeError(f"the pump has started: {what} before")
+
+
+def _refuse_in_a_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError("a trial runs an event loop of its own: use it in a plain test function, not in an async one")
 
 
 def _parted(pumps: Sequence[Pump]) -> tuple[list[type[BSPumpApplication]], list[Pump]]:

@@ -390,7 +390,7 @@ def test_a_clock_says_what_it_cannot_read(pump, start, said):
 
 def test_a_second_run_goes_on_with_the_store_of_the_first(pump):
     first = pump(Doubling).run()
-    again = pump(Doubling, store=first.store.next_run()).run()
+    again = pump(Doubling, store=first.store).run()
 
     assert again.outputs("Doubling") == []
     assert first.outputs("Doubling") == [2, 4, 6]
@@ -426,6 +426,14 @@ def test_what_comes_too_late_is_refused(pump):
     for late in (lambda: trial.mock("Doubling.Double"), lambda: trial.feed("Doubling", 1), trial.start):
         with pytest.raises(RuntimeError, match="the pump has started"):
             late()
+
+
+def test_inside_of_an_event_loop_it_says_what_to_do(pump):
+    async def test():
+        pump(Doubling)
+
+    with pytest.raises(RuntimeError, match="use it in a plain test function"):
+        asyncio.run(test())
 
 
 def test_a_pump_that_does_not_end_is_a_failure(pump):
