@@ -84,8 +84,9 @@ class Outbox:
         except TimeoutError:
             left = sum(len(bulk.documents) for line in self._lines for bulk in line.queue)
             L.error("connection %s: %d documents could not be stored before the end", self._connection.Id, left)
-        for line in self._lines:
-            await line.stop()
+        finally:
+            for line in self._lines:
+                await line.stop()
 
     def settle(self, stored: int, refused: list[Failure]) -> None:
         """Count the documents of one answer, and say which were refused."""

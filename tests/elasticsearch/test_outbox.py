@@ -157,3 +157,17 @@ def test_a_lookup_counts_its_answers(one):
     run(("P", events([], cls=Endless), collect()), prepare=prepare, during=during)
     assert said["es.lookup.cache"] == {"hit": 1, "miss": 2}
     assert said["es.lookup.success"] == {"hit": 1, "miss": 1}
+
+
+def test_documents_that_cannot_be_stored_before_the_end_are_said(caplog):
+    async def during(app):
+        connection = app.pump_service.locate_connection("ES")
+        for number in range(3):
+            connection.consume("x", data_feeder_create_or_index({"n": number}, None))
+        connection.flush(forced=True)
+        app.pump_service.settings.options.stop_timeout = 0.2
+        app.stop()
+
+    run(("P", events([], cls=Endless), collect()), prepare=connect("http://127.0.0.1:9"), during=during)
+    assert "connection ES: 3 documents could not be stored before the end" in caplog.text
+    assert caplog.text.count("cannot reach Elasticsearch") == 1
