@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from ..config import Configurable, Seconds, option
-from ..errors import BSPumpError, ConfigError, ConnectionLost
+from ..errors import BSPumpError, ConfigError, ConnectionLost, Problem
 from .backoff import Backoff, BackoffOptions
-from .master import KeptTable, Master, kept_path
+from .master import KeptTable, Master, kept_path, master_of, source_of
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -33,6 +33,10 @@ class LookupOptions(BackoffOptions):
         "", "URL of the pump that holds the master copy; empty: this is the master", example="http://127.0.0.1:8080"
     )
     master_lookup_id: str = option("", "id of the lookup at the master; empty: the same id")
+    source_url: str = option(
+        "", "URL of the table itself at any web server, as `serialize` writes it (JSON, for most), in place of a master",
+        example="https://tables.example.com/airports.json",
+    )  # fmt: skip
     master_timeout: Seconds = option(
         30.0, "seconds to wait for the master, for the connection and for each piece of the answer", gt=0
     )
@@ -47,8 +51,8 @@ class LookupOptions(BackoffOptions):
 class Lookup(Configurable):
     """A table with a name, loaded at start and replaced as a whole when it changes.
 
-    Override `load`. It publishes `bspump.Lookup.changed!` whenever `load` returns True. With `master_url` it never calls `load`,
-    but takes the table from another pump: override `serialize` and `deserialize` for that.
+    Override `load`. It publishes `bspump.Lookup.changed!` whenever `load` returns True. With `master_url` or `source_url` it calls
+    `load` never, but takes the table from another pump or any web server: override `serialize` and `deserialize` for that.
     """
 
     class Options(LookupOptions):
@@ -67,6 +71,9 @@ class Lookup(Configurable):
         """
         self.Id = id or type(self).__name__
         super().__init__(f"lookup:{self.Id}", config, where=f"lookup {self.Id}")
+        if self.options.master_url and self.options.source_url:
+            problem = "either 'master_url' or 'source_url' may be set, and not both"
+            raise ConfigError([Problem(problem, ("source_url",), where=f"lookup {self.Id}")])
         self.App = app
         self.Loop = app.Loop
         self.PubSub = app.PubSub
@@ -94,7 +101,7 @@ class Lookup(Configurable):
 
     def is_master(self) -> bool:
         """Tell whether this lookup holds the master copy."""
-        return not self.options.master_url
+        return not (self.options.master_url or self.options.source_url)
 
     def is_ready(self) -> bool:
         """Tell whether there is a table; a lazy lookup is ready from the start."""
@@ -219,18 +226,14 @@ class Lookup(Configurable):
             self._etag = ""
             if kept is not None:
                 await self._take_kept(kept)
-        master = Master(
-            options.master_url, options.master_lookup_id or self.Id, options.master_timeout, options.master_token
-        )
+        master = self._master()
         table = await master.fetch(self._etag)
         if table is None:
             return False
         try:
             await asyncio.to_thread(self.deserialize, table.data)
         except ValueError as error:
-            raise ConfigError(
-                f"lookup {self.Id}: what the master at {master.url} gave cannot be read: {error}"
-            ) from error
+            raise ConfigError(f"lookup {self.Id}: what came from {master.url} cannot be read: {error}") from error
         self._etag = table.etag
         if kept is not None:
             try:
@@ -238,6 +241,13 @@ class Lookup(Configurable):
             except OSError as error:  # it is for a later start without the master: this one has what it needs
                 L.warning("lookup %s: the table of the master cannot be kept in %s: %s", self.Id, kept.path, error)
         return True
+
+    def _master(self) -> Master:
+        options = self.options
+        if options.master_url:
+            id = options.master_lookup_id or self.Id
+            return master_of(options.master_url, id, options.master_timeout, options.master_token)
+        return source_of(options.source_url, options.master_timeout, options.master_token)
 
     async def _take_kept(self, kept: KeptTable) -> None:
         try:
@@ -277,7 +287,7 @@ class Lookup(Configurable):
         if self.problem:
             shown["Problem"] = self.problem
         if not self.is_master():
-            shown["Master"] = self.options.master_url
+            shown["Master"] = self.options.master_url or self.options.source_url
         return shown
 
 

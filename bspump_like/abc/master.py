@@ -1,9 +1,10 @@
-"""The master copy of a lookup, at another pump: asked for over its REST API, kept in a file for when it is away."""
+"""The master copy of a lookup, at another pump or any web server: asked for over HTTP, kept in a file for when it is away."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 import os
 from collections.abc import Mapping
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from urllib.parse import quote
 from ..errors import ConfigError, ConnectionLost
 
 ENDPOINT = "/bspump/v1/lookup/"
+_MODIFIED = "Last-Modified: "
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Table:
 
     Attributes:
         data: What `serialize` of the master returned.
-        etag: What the master calls this version; '' when it does not say.
+        etag: What names this version: the master's ETag, or `Last-Modified: DATE`, or the digest of the data.
         kept_at: UNIX time at which it was kept, when it comes from a file.
     """
 
@@ -29,28 +31,27 @@ class Table:
 
 
 class Master:
-    """One lookup of another pump, as its REST API serves it.
+    """A table that is had over HTTP.
 
     Args:
-        url: Of that pump's web server.
-        lookup_id: Id of the lookup there.
+        url: Of the table.
+        name: What a person calls it: `the master`.
+        hints: Status of an answer -> what to do about it.
         timeout: Seconds to wait for the connection, and for each piece of the answer.
-        token: What that web server wants; empty: nothing.
+        token: What the web server wants; empty: nothing.
     """
 
-    def __init__(self, url: str, lookup_id: str, timeout: float, token: str = "") -> None:
+    def __init__(self, url: str, name: str, hints: Mapping[int, str], timeout: float, token: str = "") -> None:
         """Ask nothing yet."""
-        self.url = f"{url.rstrip('/')}{ENDPOINT}{quote(lookup_id, safe='')}"
-        self._lookup_id = lookup_id
-        self._timeout = timeout
-        self._token = token
+        self.url, self._name, self._hints = url, name, hints
+        self._timeout, self._token = timeout, token
 
     async def fetch(self, etag: str) -> Table | None:
-        """Return the table, or None when it is still the one called `etag` (RFC 9110, section 13.1.2).
+        """Return the table, or None when it is still the one called `etag` (RFC 9110, section 13.1).
 
         Raises:
             ConnectionLost: The master cannot be reached, takes too long, or is not ready: ask again later.
-            ConfigError: It has no such lookup, or wants another token.
+            ConfigError: It has no such table, or wants another token.
         """
         import aiohttp
 
@@ -63,35 +64,58 @@ class Master:
                 if response.status == 304:
                     return None
                 data = await response.read()
-                if response.status == 200:
-                    return Table(data, response.headers.get("ETag", ""))
-                raise self._refused(response.status, data)
+                if response.status != 200:
+                    raise self._refused(response.status, data)
+                found = await asyncio.to_thread(_named, data, response.headers)
+                return None if found.etag == etag else found
         except aiohttp.InvalidURL as error:
-            raise ConfigError(
-                f"option 'master_url' leads to '{self.url}', which is no URL", hint="http://HOST:PORT"
-            ) from error
+            raise ConfigError(f"'{self.url}' of {self._name} is no URL", hint="http://HOST:PORT") from error
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             detail = f"no answer within {self._timeout:g} s" if isinstance(error, TimeoutError) else str(error)
             raise ConnectionLost(
-                f"the master at {self.url} cannot be reached", detail=detail, hint="is it running, with [web] listen?"
+                f"{self._name} at {self.url} cannot be reached", detail=detail, hint=self._hints.get(0, "")
             ) from error
 
     def _headers(self, etag: str) -> Mapping[str, str]:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        # The second is what BSPump's own masters compare.
-        return {**headers, "If-None-Match": etag, "ETag": etag} if etag else headers
+        if etag.startswith(_MODIFIED):
+            headers["If-Modified-Since"] = etag.removeprefix(_MODIFIED)
+        elif etag:
+            # The second is what BSPump's own masters compare.
+            headers |= {"If-None-Match": etag, "ETag": etag}
+        return headers
 
     def _refused(self, status: int, data: bytes) -> Exception:
-        said = data[:200].decode("utf-8", "replace").strip()
-        if status == 404:
-            return ConfigError(
-                f"the master at {self.url} has no lookup '{self._lookup_id}'", hint="see 'master_lookup_id'"
-            )
-        if status in (401, 403):
-            return ConfigError(
-                f"the master at {self.url} answers {status}", hint="set 'master_token' to its [web] token"
-            )
-        return ConnectionLost(f"the master at {self.url} answers {status}", detail=said)
+        message, hint = f"{self._name} at {self.url} answers {status}", self._hints.get(status, "")
+        if hint:
+            return ConfigError(message, hint=hint)
+        return ConnectionLost(message, detail=data[:200].decode("utf-8", "replace").strip())
+
+
+def master_of(url: str, lookup_id: str, timeout: float, token: str) -> Master:
+    """Return the lookup of another pump, as its REST API serves it."""
+    wanted = "set 'master_token' to its [web] token"
+    hints = {
+        0: "is it running, with [web] listen?", 401: wanted, 403: wanted,
+        404: f"it has no lookup '{lookup_id}'; see 'master_lookup_id'",
+    }  # fmt: skip
+    return Master(f"{url.rstrip('/')}{ENDPOINT}{quote(lookup_id, safe='')}", "the master", hints, timeout, token)
+
+
+def source_of(url: str, timeout: float, token: str) -> Master:
+    """Return a table at any web server."""
+    wanted = "set 'master_token' to what it wants as Bearer token"
+    hints = {401: wanted, 403: wanted, 404: "see 'source_url'", 410: "see 'source_url'"}
+    return Master(url, "the table", hints, timeout, token)
+
+
+def _named(data: bytes, headers: Mapping[str, str]) -> Table:
+    """Return the table with what names its version; a server that gives no name gets the digest of the data."""
+    if "ETag" in headers:
+        return Table(data, headers["ETag"])
+    if "Last-Modified" in headers:
+        return Table(data, f"{_MODIFIED}{headers['Last-Modified']}")
+    return Table(data, f'"{hashlib.sha256(data).hexdigest()}"')
 
 
 class KeptTable:

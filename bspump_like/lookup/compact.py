@@ -68,7 +68,7 @@ class CompactLookup(MappingLookup):
             MissingDependency: lmdb is not installed.
         """
         super().__init__(app, id, config, lazy)
-        if self.options.master_url:
+        if not self.is_master():
             raise ConfigError(
                 f"lookup {self.Id}: CompactLookup takes no table from a master",
                 hint="give it the master's file as 'path', or use FileLookup",

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
+from bspump_like import ConfigError
 from bspump_like.abc.table_json import PIECE
 from bspump_like.common import LookupEnricher
 from bspump_like.lookup import FileLookup
@@ -80,7 +82,7 @@ QUICK = {"master_period": "20ms", "reconnect_delay": "20ms", "reconnect_delay_ma
 INPUT = [{"k": 1}, {"k": 2}, {"k": 3}]
 
 
-def slave(url, during, *, web=None, before=None, **config):
+def slave(url, during, *, port=None, before=None, **config):
     """Run a pump whose lookup is a slave; return what its sink got, and the application."""
     got = []
 
@@ -98,7 +100,7 @@ def slave(url, during, *, web=None, before=None, **config):
         await during(app, app.pump_service.Lookups["Table"], got)
         app.stop()
 
-    options = {"config": {"web": {"listen": f"127.0.0.1 {web}"}}} if web else {}
+    options = {"config": {"web": {"listen": f"127.0.0.1 {port}"}}} if port else {}
     app = run(("P", events(INPUT, cls=Endless), enrich, collect(got)), prepare=prepare, during=watched, **options)
     return got, app
 
@@ -163,7 +165,7 @@ def test_without_master_and_copy_nothing_starts_and_readiness_tells_until_it_com
         await until(lambda: len(got) == 2)
         assert (await get(ready))[0] == 200
 
-    got, app = slave(master.url, during, web=port)
+    got, app = slave(master.url, during, port=port)
     assert len(got) == 2
     assert app.ExitCode == 0
     said = [record.getMessage() for record in caplog.records if "cannot be loaded" in record.getMessage()]
@@ -238,10 +240,10 @@ def test_a_master_that_goes_away_leaves_the_last_table(master, caplog):
 @pytest.mark.parametrize(
     ("config", "told"),
     [
-        ({"master_lookup_id": "Tabel"}, "has no lookup 'Tabel' (see 'master_lookup_id')"),
+        ({"master_lookup_id": "Tabel"}, "answers 404 (it has no lookup 'Tabel'; see 'master_lookup_id')"),
         ({"master_token": "wrong"}, "answers 401 (set 'master_token' to its [web] token)"),
         ({}, "answers 401"),
-        ({"master_url": "http://127.0.0.1:none"}, "which is no URL"),
+        ({"master_url": "http://127.0.0.1:none"}, "of the master is no URL"),
     ],
 )
 def test_a_mistake_ends_the_start_with_a_sentence(master, caplog, config, told):
@@ -362,3 +364,59 @@ def test_a_lookup_that_is_added_later_is_loaded(tmp_path):
         app.stop()
 
     run(("P", events([], cls=Endless), collect([])), during=during)
+
+
+class WebServer:
+    """Any web server: answers with `text`, and says which version it is in the way that is asked for."""
+
+    def __init__(self, text, header):
+        self.text, self.header, self.statuses = text, header, []
+
+    async def listen(self):
+        self._runner = web.ServerRunner(web.Server(self.handle))
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        return self._runner.addresses[0][1]
+
+    async def close(self):
+        await self._runner.cleanup()
+
+    async def handle(self, request):
+        value = {"ETag": f'"{len(self.text)}"', "Last-Modified": f"Sat, 21 Nov 2026 11:00:{len(self.text):02} GMT"}.get(
+            self.header
+        )
+        asked = request.headers.get("If-None-Match") or request.headers.get("If-Modified-Since")
+        headers = {self.header: value} if value else {}
+        status = 304 if value and asked == value else 200
+        self.statuses.append(status)
+        return web.Response(status=status, text=None if status == 304 else self.text, headers=headers)
+
+
+@pytest.mark.parametrize("header", ["ETag", "Last-Modified", ""])
+def test_a_table_at_any_web_server_is_followed(header):
+    server, lookups, changes = WebServer('{"a": {"v": 1}, "b": {"v": 2}}', header), [], []
+
+    def prepare(app):
+        port = app.Loop.run_until_complete(server.listen())
+        config = {"source_url": f"http://127.0.0.1:{port}/t.json", "use_cache": False, **QUICK}
+        lookups.append(app.pump_service.add_lookup(FileLookup(app, "Table", config)))
+        app.PubSub.subscribe("bspump.Lookup.changed!", on_change)
+
+    def on_change(message_type, lookup):
+        changes.append(dict(lookup))
+
+    async def during(app):
+        await until(lambda: len(server.statuses) == 3)
+        assert server.statuses == ([200, 304, 304] if header else [200, 200, 200])
+        server.text = '{"a": {"v": 3}}'
+        await until(lambda: lookups[0].get("a") == {"v": 3})
+        await server.close()
+        app.stop()
+
+    run(("P", events([], cls=Endless), collect([])), prepare=prepare, during=during)
+    assert changes == [{"a": {"v": 1}, "b": {"v": 2}}, {"a": {"v": 3}}]
+
+
+def test_a_master_and_a_source_exclude_each_other():
+    with fresh_application() as app, pytest.raises(ConfigError, match="either 'master_url' or 'source_url'"):
+        FileLookup(app, "L", {"path": "-", "master_url": "http://a", "source_url": "http://b"})
