@@ -296,11 +296,13 @@ class PumpService(asab.Service):
         for pipeline in pipelines:
             pipeline.find_states()
             for state in pipeline.states:
-                sharing = self._sharing.setdefault(state, pipeline)
-                if sharing is not pipeline:
-                    sharing.committer.absorb(pipeline.committer)
-                elif (stored := await self.store.call(Store.shared, state.Id)) is not None:
+                first = self._sharing.get(state)
+                if first is None and (stored := await self.store.call(Store.shared, state.Id)) is not None:
                     state.load(*stored)
+                if first is None or self.Pipelines.get(first.Id) is not first:  # that one was removed
+                    self._sharing[state] = pipeline
+                elif first is not pipeline:
+                    first.committer.absorb(pipeline.committer)
 
     def _kept_states(self) -> list[SharedState]:
         """Return the states that are stored though no part of a pipeline holds them."""

@@ -27,6 +27,21 @@ class MatrixSource(TriggerSource):
     """Send a matrix, itself, at each firing of a trigger; put a `MatrixRowsGenerator` behind it.
 
     Out: the matrix. It goes on changing: what follows reads it at once or takes an `Extract`.
+
+    Example:
+        matrices:
+          - id: M
+            class: NamedMatrix
+            args: {dtype: i8}
+        pipelines:
+          - id: Show
+            source:
+              class: MatrixSource
+              args: {matrix_id: M}
+            processors:
+              - class: MatrixRowsGenerator
+            sink:
+              class: PrintSink
     """
 
     def __init__(
@@ -108,11 +123,43 @@ class MatrixRowsGenerator(Generator):
 
 
 class TimeWindowMatrixExportCSVGenerator(MatrixRowsGenerator):
-    """The same for a TimeWindowMatrix; the contract's name."""
+    """The same for a TimeWindowMatrix; the contract's name.
+
+    Example:
+        matrices:
+          - id: M
+            class: TimeWindowMatrix
+            args: {dtype: i8}
+        pipelines:
+          - id: Show
+            source:
+              class: MatrixSource
+              args: {matrix_id: M}
+            processors:
+              - class: TimeWindowMatrixExportCSVGenerator
+            sink:
+              class: PrintSink
+    """
 
 
 class SessionMatrixExportCSVGenerator(MatrixRowsGenerator):
-    """The same for a SessionMatrix; the contract's name."""
+    """The same for a SessionMatrix; the contract's name.
+
+    Example:
+        matrices:
+          - id: M
+            class: SessionMatrix
+            args: {dtype: {user: U16, hits: i8}}
+        pipelines:
+          - id: Show
+            source:
+              class: MatrixSource
+              args: {matrix_id: M}
+            processors:
+              - class: SessionMatrixExportCSVGenerator
+            sink:
+              class: PrintSink
+    """
 
 
 class MatrixExporterOptions(MatrixRowsOptions):

@@ -38,15 +38,26 @@ class GeoMatrix(Matrix):
     southern edge. The matrix has a fixed shape; it has no rows to open or close.
 
     Example:
-        from bspump_like import BSPumpApplication
-        from bspump_like.matrix import GeoMatrix
-
-        app = BSPumpApplication(args=[])
-        matrix = GeoMatrix(app, dtype="i8", resolution=50)
-        if matrix.is_in_boundaries(50.1, 14.4):
-            matrix.Array[matrix.project_equirectangular(50.1, 14.4)] += 1
-        matrix.update_places([50.1, 41.9, 0.0], [14.4, 12.5, 0.0], 1)  # many places; the third is not on the map
-        print(matrix.Array.sum())  # 3
+        matrices:
+          - id: M
+            class: GeoMatrix
+            args: {dtype: i8, resolution: 50}
+        pipelines:
+          - id: Count
+            source:
+              class: IteratorSource
+              args:
+                iterator:
+                  - {lat: 50.1, lon: 14.4}
+                  - {lat: 41.9, lon: 12.5}
+                  - {lat: 0, lon: 0}
+            processors:
+              - class: MatrixUpdater
+                config: {matrix: M, lat: lat, lon: lon, cells: count}
+              - class: MatrixExporter
+                config: {matrix: M}
+            sink:
+              class: PrintSink
     """
 
     class Options(GeoMatrixOptions):

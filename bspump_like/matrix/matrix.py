@@ -51,6 +51,21 @@ class Matrix(Configurable, SharedState):
     A part that holds a matrix in an attribute (`self.Matrix = app.pump_service.locate_matrix(id)`) and changes it takes part
     in its snapshots: with each barrier of its pipelines the matrix is stored together with their positions, so that after
     a crash it is, cell for cell, what an uninterrupted run gives.
+
+    Example:
+        matrices:
+          - id: M
+            class: Matrix
+            args: {dtype: f8}
+        pipelines:
+          - id: Show
+            source:
+              class: MatrixSource
+              args: {matrix_id: M}
+            processors:
+              - class: MatrixRowsGenerator
+            sink:
+              class: PrintSink
     """
 
     class Options(MatrixOptions):

@@ -26,15 +26,26 @@ class NamedMatrix(Matrix):
     `N2IMap` is name -> index and `I2NMap` index -> name, of the open rows. A name is text; numbers and tuples serve as well.
 
     Example:
-        from bspump_like import BSPumpApplication
-        from bspump_like.matrix import NamedMatrix
-
-        app = BSPumpApplication(args=[])
-        matrix = NamedMatrix(app, dtype=[("count", "i8"), ("delay", "f8")])
-        row = matrix.add_row("PRG")  # first: it may replace the array
-        matrix.Array[row]["count"] += 1
-        matrix.update_rows(["PRG", "BRQ", "PRG"], {"count": 1, "delay": [5.0, 7.5, -1.0]})  # many events at once
-        print(matrix.Array[row])  # (3, 4.0)
+        matrices:
+          - id: M
+            class: NamedMatrix
+            args: {dtype: {count: i8, delay: f8}}
+        pipelines:
+          - id: Count
+            source:
+              class: IteratorSource
+              args:
+                iterator:
+                  - {airport: PRG, delay: 5}
+                  - {airport: BRQ, delay: 7.5}
+                  - {airport: PRG, delay: -1}
+            processors:
+              - class: MatrixUpdater
+                config: {matrix: M, row: airport, cells: {count: count, delay: {sum: delay}}}
+              - class: MatrixExporter
+                config: {matrix: M}
+            sink:
+              class: PrintSink
     """
 
     def __init__(

@@ -44,6 +44,22 @@ class PersistentMatrix(Matrix):
     It takes part in barriers as every matrix does. What the store holds of it is only which of two files is right, and the names,
     which are not cut. One that no part of a pipeline holds is stored when the pump stops. Until the pump starts there are no
     files: the cells are in memory.
+
+    Example:
+        matrices:
+          - id: M
+            class: PersistentMatrix
+            args: {dtype: f8}
+            config: {path: var/example-rows}
+        pipelines:
+          - id: Show
+            source:
+              class: MatrixSource
+              args: {matrix_id: M}
+            processors:
+              - class: MatrixRowsGenerator
+            sink:
+              class: PrintSink
     """
 
     class Options(PersistentMatrixOptions):
@@ -192,25 +208,120 @@ def _stamp(barrier: int) -> bytes:
 
 
 class PersistentNamedMatrix(PersistentMatrix, NamedMatrix):
-    """A `NamedMatrix` in files; see `PersistentMatrix`."""
+    """A `NamedMatrix` in files; see `PersistentMatrix`.
+
+    Example:
+        matrices:
+          - id: M
+            class: PersistentNamedMatrix
+            args: {dtype: i8}
+            config: {path: var/example-matrix}
+        pipelines:
+          - id: Count
+            source:
+              class: IteratorSource
+              args:
+                iterator:
+                  - {airport: PRG, delay: 5}
+                  - {airport: BRQ, delay: 7}
+            processors:
+              - class: MatrixUpdater
+                config: {matrix: M, row: airport, cells: {sum: delay}}
+              - class: MatrixExporter
+                config: {matrix: M}
+            sink:
+              class: PrintSink
+    """
 
 
 class PersistentSessionMatrix(SessionMixIn, PersistentNamedMatrix):
-    """A `SessionMatrix` in files; see `PersistentMatrix`."""
+    """A `SessionMatrix` in files; see `PersistentMatrix`.
+
+    Example:
+        matrices:
+          - id: M
+            class: PersistentSessionMatrix
+            args: {dtype: {user: U16, hits: i8}}
+            config: {path: var/example-sessions}
+        pipelines:
+          - id: Count
+            source:
+              class: IteratorSource
+              args:
+                iterator:
+                  - {session: s1, user: anna}
+                  - {session: s2, user: bea}
+                  - {session: s1, user: anna}
+            processors:
+              - class: MatrixUpdater
+                config: {matrix: M, row: session, cells: {user: {last: user}, hits: count}}
+              - class: MatrixExporter
+                config: {matrix: M, row: session}
+            sink:
+              class: PrintSink
+    """
 
     class Options(PersistentMatrixOptions, SessionMatrixOptions):
         """Where the files are, and the options of sessions."""
 
 
 class PersistentTimeWindowMatrix(PersistentNamedMatrix, TimeWindowMatrix):
-    """A `TimeWindowMatrix` in files; see `PersistentMatrix`."""
+    """A `TimeWindowMatrix` in files; see `PersistentMatrix`.
+
+    Example:
+        matrices:
+          - id: M
+            class: PersistentTimeWindowMatrix
+            args: {dtype: i8, start_time: 1000, columns: 3}
+            config: {path: var/example-window}
+        pipelines:
+          - id: Count
+            source:
+              class: IteratorSource
+              args:
+                iterator:
+                  - {user: anna, time: 1002}
+                  - {user: anna, time: 1061}
+                  - {user: bea, time: 10}
+            processors:
+              - class: MatrixUpdater
+                config: {matrix: M, row: user, time: time, cells: count}
+              - class: MatrixExporter
+                config: {matrix: M}
+            sink:
+              class: PrintSink
+    """
 
     class Options(PersistentMatrixOptions, TimeWindowMatrixOptions):
         """Where the files are, and how the window moves."""
 
 
 class PersistentGeoMatrix(PersistentMatrix, GeoMatrix):
-    """A `GeoMatrix` in files; see `PersistentMatrix`."""
+    """A `GeoMatrix` in files; see `PersistentMatrix`.
+
+    Example:
+        matrices:
+          - id: M
+            class: PersistentGeoMatrix
+            args: {dtype: i8, resolution: 50}
+            config: {path: var/example-map}
+        pipelines:
+          - id: Count
+            source:
+              class: IteratorSource
+              args:
+                iterator:
+                  - {lat: 50.1, lon: 14.4}
+                  - {lat: 41.9, lon: 12.5}
+                  - {lat: 0, lon: 0}
+            processors:
+              - class: MatrixUpdater
+                config: {matrix: M, lat: lat, lon: lon, cells: count}
+              - class: MatrixExporter
+                config: {matrix: M}
+            sink:
+              class: PrintSink
+    """
 
     class Options(PersistentMatrixOptions, GeoMatrixOptions):
         """Where the files are, and the bounding box."""

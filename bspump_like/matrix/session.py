@@ -78,14 +78,26 @@ class SessionMatrix(SessionMixIn, NamedMatrix):
     """A named matrix with one row a session, whose cells have the fields of its events.
 
     Example:
-        from bspump_like import BSPumpApplication
-        from bspump_like.matrix import SessionMatrix
-
-        app = BSPumpApplication(args=[])
-        matrix = SessionMatrix(app, dtype=[("id", "U32"), ("user", "U16"), ("hits", "i8")])
-        matrix.store("s1", ("s1", "anna", 1))
-        matrix.store("s1", {"hits": 2})
-        print(matrix.decode_row(matrix.get_row_index("s1")))  # {"id": "s1", "user": "anna", "hits": 2}
+        matrices:
+          - id: M
+            class: SessionMatrix
+            args: {dtype: {user: U16, hits: i8}}
+        pipelines:
+          - id: Count
+            source:
+              class: IteratorSource
+              args:
+                iterator:
+                  - {session: s1, user: anna}
+                  - {session: s2, user: bea}
+                  - {session: s1, user: anna}
+            processors:
+              - class: MatrixUpdater
+                config: {matrix: M, row: session, cells: {user: {last: user}, hits: count}}
+              - class: MatrixExporter
+                config: {matrix: M, row: session}
+            sink:
+              class: PrintSink
     """
 
     class Options(SessionMatrixOptions):

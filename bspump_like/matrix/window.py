@@ -61,15 +61,26 @@ class TimeWindowMatrix(ColumnMatrix):
     The watermark is the newest event less `lateness`.
 
     Example:
-        from bspump_like import BSPumpApplication
-        from bspump_like.matrix import TimeWindowMatrix
-
-        app = BSPumpApplication(args=[])
-        matrix = TimeWindowMatrix(app, dtype="i8", start_time=1000, resolution=60, columns=3)
-        row, column = matrix.add_row("PRG"), matrix.get_column(1001)  # 2, the newest; None if it is not in the window
-        matrix.Array[row, column] += 1
-        matrix.update_events(["PRG", "PRG", "BRQ"], [1002, 1061, 10], 1)  # the second moves the window, the third is late
-        print(matrix.Array[row], matrix.late)  # [0 2 1] 1
+        matrices:
+          - id: M
+            class: TimeWindowMatrix
+            args: {dtype: i8, start_time: 1000, resolution: 60, columns: 3}
+        pipelines:
+          - id: Count
+            source:
+              class: IteratorSource
+              args:
+                iterator:
+                  - {user: anna, time: 1002}
+                  - {user: anna, time: 1061}
+                  - {user: bea, time: 10}
+            processors:
+              - class: MatrixUpdater
+                config: {matrix: M, row: user, time: time, cells: count}
+              - class: MatrixExporter
+                config: {matrix: M}
+            sink:
+              class: PrintSink
     """
 
     class Options(TimeWindowMatrixOptions):
