@@ -117,8 +117,8 @@ def missing() -> dict[str, str]:
     reasons = {}
     for name, module in own_components().items():
         try:
-            import_component_module(module)
-        except ConfigError as error:
+            getattr(import_component_module(module), name, None)  # some are imported only when they are asked for
+        except (ConfigError, ImportError) as error:
             reasons[name] = str(error)
     return reasons
 
@@ -133,7 +133,11 @@ def entry(name: str) -> Entry:
     exact = {one.lower(): one for one in known}.get(name.lower(), name)
     if exact in known:
         module = import_component_module(known[exact])
-        component = getattr(module, exact)
+        try:
+            component = getattr(module, exact)
+        except ImportError as error:
+            message = f"{exact} needs '{error.name}', which is not installed"
+            raise ConfigError([Problem(message, hint=f"pip install {error.name}")]) from error
         if kind_of(component):
             return Entry(exact, known[exact], component)
     parts = [one for one in known if one[:1].isupper()]
@@ -147,7 +151,7 @@ def entry(name: str) -> Entry:
 def _imported(name: str, module: str) -> Entry | None:
     try:
         found = getattr(import_component_module(module), name, None)
-    except ConfigError:
+    except (ConfigError, ImportError):
         return None  # `missing` says why
     return Entry(name, module, found) if isinstance(found, type) and kind_of(found) else None
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import jsonschema
 import pytest
 
+import bspump_like.lookup
 from bspump_like.builder.catalogue import entries
 from bspump_like.cli import main
 
@@ -64,6 +66,20 @@ def test_an_unknown_name_is_answered_with_the_nearest(capsys, name, near):
     said = capsys.readouterr().err
     assert said.startswith(f"there is no component '{name}' (did you mean ")
     assert near in said
+
+
+def test_what_lacks_a_package_is_listed_apart(capsys, monkeypatch):
+    monkeypatch.delitem(vars(bspump_like.lookup), "MatrixLookup", raising=False)
+    monkeypatch.setitem(sys.modules, "bspump_like.lookup.matrix", None)
+    monkeypatch.setitem(sys.modules, "numpy", None)
+
+    printed = out(capsys, "list")
+    usable, _, others = printed.partition("\nnot usable here\n")
+    assert "  FileLookup " in usable
+    assert "MatrixLookup" not in usable
+    assert "MatrixLookup: " in others
+    assert main(["list", "MatrixLookup"]) == 2
+    assert capsys.readouterr().err.startswith("MatrixLookup needs 'bspump_like.lookup.matrix', which is not installed")
 
 
 def test_the_schema_takes_what_lint_takes(capsys, tmp_path):
