@@ -20,9 +20,11 @@ from typing import Any
 from ..config import nearest
 from ..errors import Problem
 from .origins import Origin, Origins
-from .steps import BRANCH_KEYS, STEP_KEYS, WAY_KEYS, Names, kinds_of
+from .steps import BRANCH_KEYS, STEP_KEYS, WAY_KEYS, Names, divide, kinds_of
 
 _ROUTES = ("route", "then")
+_INHERITED = ("on_error", "commit_interval")
+"""Options that a branch has from its pipeline. The interval: pipelines that are linked share their barriers, the least counts."""
 _ANY_SINK = {"class": "NullSink"}
 """In place of one that is missing, which is said: the rest is checked all the same, and never run."""
 
@@ -85,55 +87,57 @@ class _Pipeline:
         self._id = str(_name(pipeline))
 
     def write_out(self) -> None:
+        """Write out the branches of error routes first: those of steps inherit them."""
         self._route_errors_of(self._pipeline, self._origin, "errors")
-        steps = self._pipeline.get("processors")
+        steps, origin = self._branches.member(self._pipeline, "processors", self._origin)
         if isinstance(steps, list):
-            self._write_out_steps(steps)
-        for key in ("processors", "sink"):
-            part, origin = self._branches.member(self._pipeline, key, self._origin)
-            for index, one in enumerate(part if isinstance(part, list) else [part]):
-                if isinstance(one, dict):
-                    place = self._branches.member(part, index, origin)[1] if isinstance(part, list) else origin
-                    self._route_errors_of(one, place, f"{_name(one)}-errors")
+            self._write_out_steps(steps, origin)
+            for index, step in enumerate(steps):
+                self._route_errors_of(step, self._branches.member(steps, index, origin)[1], f"{_name(step)}-errors")
+        sink, origin = self._branches.member(self._pipeline, "sink", self._origin)
+        self._route_errors_of(sink, origin, f"{_name(sink)}-errors")
 
-    def _write_out_steps(self, steps: list[Any]) -> None:
+    def _write_out_steps(self, steps: list[Any], origin: Origin) -> None:
         names = Names(steps)
-        _, origin = self._branches.member(self._pipeline, "processors", self._origin)
         for index, step in enumerate(steps):
             kinds = kinds_of(step)
             if not kinds:
                 continue
             _, place = self._branches.member(steps, index, origin)
+            name = names.of(step, kinds[0])
+            before = len(self._branches.problems)
             if len(kinds) > 1:
                 said = " and ".join(f"'{kind}'" for kind in kinds)
                 self._branches.say(f"a step has {said}, and may have only one of them", place, "make two steps of it")
-                steps[index] = _component("TeeProcessor", names.of(step, kinds[0]), {}, {})
-                continue
-            (kind,) = kinds
-            before = len(self._branches.problems)
-            self._check_keys(step, STEP_KEYS[kind], f"a step with '{kind}'", place)
-            name = names.of(step, kind)
-            if kind == "case":
-                cases = self._cases(step, name, place)
-                if self._ends_with(cases, steps, index, name, place):
-                    return
-                made = _component("SwitchProcessor", name, step, cases.config)
-            elif kind == "when":
-                made = _component("DivertProcessor", name, step, self._divert(step, name, place))
             else:
-                made = _component("TeeProcessor", name, step, self._fork(step, name, place))
+                self._check_keys(step, STEP_KEYS[kinds[0]], f"a step with '{kinds[0]}'", place)
+                made = self._component_of(kinds[0], steps, index, name, place)
+                if made is None:
+                    return
             if len(self._branches.problems) > before:
                 made = _component("TeeProcessor", name, {}, {})  # sound, so that nothing more is said about this step
             steps[index] = made
             self._branches.mark(made, place)
 
+    def _component_of(self, kind: str, steps: list[Any], index: int, name: str, place: Origin) -> dict[str, Any] | None:
+        """Return the component that does what a step says; None when it has become the sink, and nothing follows it."""
+        step = steps[index]
+        if kind == "when":
+            return _component("DivertProcessor", name, step, self._divert(step, name, place))
+        if kind == "fork":
+            return _component("TeeProcessor", name, step, self._fork(step, name, place))
+        cases = self._cases(step, name, place)
+        if self._ends_with(cases, steps, index, name, place):
+            return None
+        return _component("SwitchProcessor", name, step, cases.config)
+
     # when
 
     def _divert(self, step: dict[str, Any], name: str, place: Origin) -> dict[str, Any]:
-        config: dict[str, Any] = {"when": step["when"]}
+        condition, origin = self._branches.member(step, "when", place)
         target, from_ = self._way(step, name, place, "when")
-        config["target"] = target
-        self._mark_all(config, when=place.below("when"), target=from_)
+        config = {"when": condition, "target": target}
+        self._mark_all(config, when=origin, target=from_)
         return config
 
     # fork
@@ -183,10 +187,11 @@ class _Pipeline:
                 found.config["default"] = target
                 self._branches.mark_member(found.config, "default", from_)
             else:
-                made = {"when": case["when"], "target": target}
+                condition, from_when = self._branches.member(case, "when", origin)
+                made = {"when": condition, "target": target}
                 found.config["cases"].append(made)
                 self._branches.mark(made, origin)
-                self._mark_all(made, when=origin.below("when"), target=from_)
+                self._mark_all(made, when=from_when, target=from_)
         self._branches.mark(found.config["cases"], place.below("case"))
         return found
 
@@ -218,17 +223,22 @@ class _Pipeline:
 
     def _continue(self, rest: str, steps: list[Any], index: int, place: Origin) -> None:
         """Make a pipeline of what follows a step: events come there from this pipeline and from branches."""
+        _, origin = self._branches.member(self._pipeline, "processors", self._origin)
         behind = steps[index + 1 :]
         for number, step in enumerate(behind, index + 1):
             if isinstance(step, dict):
-                self._branches.mark(step, self._branches.member(steps, number, self._branches.member(
-                    self._pipeline, "processors", self._origin)[1])[1])  # fmt: skip
-        made = {"id": rest, "source": {"class": "InternalSource"}, "processors": behind, "config": self._inherited({}, place)}
+                self._branches.mark(step, self._branches.member(steps, number, origin)[1])
+        config = self._inherited({}, place, _INHERITED)
+        made = {"id": rest, "source": {"class": "InternalSource"}, "processors": behind, "config": config}
         sink, origin = self._branches.member(self._pipeline, "sink", self._origin)
         if sink is not None:
             made["sink"] = sink
             if isinstance(sink, dict):
                 self._branches.mark(sink, origin)
+        above = self._pipeline.get("config")
+        if isinstance(above, dict) and isinstance(above.get("error_scopes"), list):
+            names = {_name(step) for step in [*behind, sink]}
+            above["error_scopes"], config["error_scopes"] = divide(above["error_scopes"], names)
         self._branches.add(made, place)
 
     # Branches
@@ -244,7 +254,7 @@ class _Pipeline:
             message = f"'{kind}' needs 'branch', a pipeline in place, or 'to', the address of another"
             self._branches.say(message + (", not both" if given else ""), origin)
             return "", origin
-        place = origin.below(given[0])
+        _, place = self._branches.member(written, given[0], origin)
         if given[0] == "branch":
             return self._branch(written["branch"], label, place, kind, cases), place
         if not isinstance(written["to"], str):
@@ -262,7 +272,7 @@ class _Pipeline:
             **{key: written[key] for key in ("processors", "sink", "description") if written.get(key) is not None},
         }  # fmt: skip
         config = written.get("config")
-        made["config"] = self._inherited(config, origin) if kind != "on_error" else config
+        made["config"] = self._inherited(config, origin, _INHERITED if kind != "on_error" else ("commit_interval",))
         self._branches.mark(made["source"], origin)
         self._branches.add(made, origin)
         if "sink" not in made and not _ends_itself(made):
@@ -274,22 +284,24 @@ class _Pipeline:
                 cases.giving_back.append((made, origin))
         return str(made["id"])
 
-    def _inherited(self, config: Any, origin: Origin) -> Any:
-        """Return the options of a branch: what its pipeline does with errors, it does too, unless it says otherwise."""
+    def _inherited(self, config: Any, origin: Origin, keys: tuple[str, ...]) -> Any:
+        """Return the options of a branch: some are those of its pipeline, unless it says otherwise."""
         above, place = self._branches.member(self._pipeline, "config", self._origin)
-        if not isinstance(above, dict) or "on_error" not in above or not isinstance(config or {}, dict):
+        config = {} if config is None else config
+        if not isinstance(above, dict) or not isinstance(config, dict):
             return config
-        if config and "on_error" in config:
-            return config
-        policy, place = self._branches.member(above, "on_error", place)
-        made = {**(config or {}), "on_error": _plain(policy)}
+        made = dict(config)
         self._branches.mark(made, origin.below("config"))
-        self._branches.mark_member(made, "on_error", place)
+        for key in keys:
+            if key in above and key not in config:
+                value, from_ = self._branches.member(above, key, place)
+                made[key] = _plain(value)
+                self._branches.mark_member(made, key, from_)
         return made
 
     # Error routes
 
-    def _route_errors_of(self, part: dict[str, Any], origin: Origin, label: str) -> None:
+    def _route_errors_of(self, part: Any, origin: Origin, label: str) -> None:
         config, place = self._branches.member(part, "config", origin)
         if not isinstance(config, dict):
             return
@@ -332,8 +344,8 @@ def _component(cls: str, name: str, step: Mapping[str, Any], config: dict[str, A
     return made | ({"description": step["description"]} if step.get("description") else {})
 
 
-def _name(part: Mapping[str, Any]) -> Any:
-    return part.get("id") or part.get("class") or ""
+def _name(part: Any) -> Any:
+    return (part.get("id") or part.get("class") or "") if isinstance(part, Mapping) else ""
 
 
 def _ends_itself(pipeline: Mapping[str, Any]) -> bool:

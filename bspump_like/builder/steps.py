@@ -48,3 +48,26 @@ class Names:
             name = f"{kind}-{number}"
         self._taken.add(name)
         return name
+
+
+def divide(scopes: list[Any], behind: set[str]) -> tuple[list[Any], list[Any]]:
+    """Return the error scopes of the first part of a pipeline, and those of the part behind, which becomes one of its own.
+
+    A scope that reaches over both becomes two; there an event is given back as it came into the second part.
+
+    Args:
+        scopes: As they are written; what is no scope is left to the first part.
+        behind: Names of what stands in the second part.
+    """
+    first: list[Any] = []
+    second: list[Any] = []
+    for scope in scopes:
+        if not isinstance(scope, dict):
+            first.append(scope)
+            continue
+        begins_behind, ends_behind = scope.get("from") in behind, scope.get("to") in behind or not scope.get("to")
+        if not begins_behind:
+            first.append({key: value for key, value in scope.items() if key != "to" or not ends_behind})
+        if begins_behind or ends_behind:
+            second.append({key: value for key, value in scope.items() if key != "from" or begins_behind})
+    return first, second

@@ -45,7 +45,9 @@ def test_diverted_events_leave_and_the_others_go_on() -> None:
 
 
 def test_a_branch_is_an_ordinary_pipeline_with_an_address() -> None:
-    app = run(pump({"id": "Late", "when": "n > 3", "branch": {"processors": [{"class": "FilterProcessor"}], "sink": COLLECT}}))
+    app = run(
+        pump({"id": "Late", "when": "n > 3", "branch": {"processors": [{"class": "FilterProcessor"}], "sink": COLLECT}})
+    )
     service = app.pump_service
 
     assert service.locate("P.Late").__class__.__name__ == "DivertProcessor"
@@ -183,6 +185,7 @@ def test_nothing_is_lost_or_doubled_over_branches_when_a_run_goes_on(tmp_path: P
         events=range(5000),
     )
     store = str(tmp_path / "store.db")
+
     async def stop_midway(app: BSPumpApplication) -> None:
         while not app.pump_service.Pipelines["P"].counters.events_in:  # noqa: ASYNC110 - it watches a counter
             await asyncio.sleep(0)
@@ -200,3 +203,36 @@ def test_a_condition_may_be_switched_on_and_off_by_a_variable(value: bool) -> No
     tree = {**pump({"when": "${divert}", "branch": {"sink": COLLECT}}, events=[1]), "variables": {"divert": value}}
 
     assert collected(run(tree)) == {"P": [] if value else [1], "P-when": [1] if value else []}
+
+
+def test_error_scopes_follow_the_processors_that_they_name() -> None:
+    spans = [{"from": "A", "to": "A"}, {"from": "B"}, {"from": "A", "to": "B"}, {}]
+    scopes = [{**span, "on_error": "drop"} for span in spans]
+    parts = [{"class": "FilterProcessor", "id": id} for id in "AB"]
+    case = {"case": [{"when": "n == 1", "branch": {}}]}
+    tree = pump(parts[0], case, parts[1], config={"error_scopes": scopes})
+    with fresh_application() as app:
+        PumpBuilder(tree).construct_pump(app, app.pump_service)
+        found = {one.Id: one.options.error_scopes for one in app.pump_service.Pipelines.values()}
+
+    drop = {"on_error": "drop"}
+    assert found == {
+        "P": [{"from": "A", "to": "A", **drop}, {"from": "A", **drop}, drop],
+        "P-case-rest": [{"from": "B", **drop}, {"to": "B", **drop}, drop],
+        "P-case-1": [],
+    }
+
+
+def test_branches_share_the_commit_interval_of_their_pipeline() -> None:
+    case = {
+        "case": [
+            {"when": "n == 1", "branch": {}},
+            {"when": "n == 2", "branch": {"sink": COLLECT, "config": {"commit_interval": 9}}},
+        ]
+    }
+    config = {"commit_interval": "5s", "on_error": {"route": {"sink": COLLECT}}}
+    with fresh_application() as app:
+        PumpBuilder(pump(case, config=config)).construct_pump(app, app.pump_service)
+        found = {one.Id: one.options.commit_interval for one in app.pump_service.Pipelines.values()}
+
+    assert found == {"P": 5, "P-errors": 5, "P-case-1": 5, "P-case-2": 9, "P-case-rest": 5}
