@@ -25,7 +25,7 @@ class PumpOptions(Options):
         30.0, "seconds for the last barrier at a stop, before what is left is given up", gt=0
     )
     gc_threshold: int = option(
-        50_000, "new objects before Python looks for cycles among them; events in work make its own 700 expensive; 0: leave it",
+        200_000, "new objects before Python looks for cycles among them; events in work make its own 700 expensive; 0: leave it",
         ge=0,
     )  # fmt: skip
     replay_interval: Seconds = option(1.0, "seconds between two looks for dead letters to be tried again", gt=0)

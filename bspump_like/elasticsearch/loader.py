@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from typing import TYPE_CHECKING
 
@@ -43,8 +42,8 @@ class Loader:
         self._kinds: set[tuple[int, str]] = set()
         options = connection.options
         backoff = Backoff(options.reconnect_delay, options.reconnect_delay_max)
-        # Two at least: one on its way, one to follow it at once.
-        limit = max(2, math.ceil(options.output_queue_max_size / connection.loaders))
+        # One on its way and one to follow it at once; more would bring nothing but memory.
+        limit = max(2, options.output_queue_max_size // connection.loaders)
         self.uploader = Uploader(sink, self._upload, backoff, limit, self._paused)
 
     def close_bulk(self) -> None:
