@@ -135,8 +135,9 @@ def _run_workers(options: argparse.Namespace) -> int:
 
     from ..settings import PumpSettings, StoreSettings
     from .session import read_configuration, report_period
-    from .supervisor import Supervisor, say
+    from .supervisor import Supervisor
     from .views import choose_view
+    from .worker import say
 
     read_configuration(options.config)
     if (code := _prepare(options)) != 0:
@@ -166,7 +167,7 @@ def _prepare(options: argparse.Namespace) -> int:
     """Build everything once in a process of its own, which says all that is wrong, and makes the stores ready."""
     import subprocess
 
-    from .supervisor import environment
+    from .worker import environment
 
     flags = [f"--{flag.replace('_', '-')}" for flag in ("from_start", "rerun") if getattr(options, flag)]
     command = [sys.executable, "-m", __package__, *_command(options), *flags, "--prepare"]
