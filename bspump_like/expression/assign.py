@@ -133,6 +133,8 @@ def _limited(result: str, code: Code, scope: Scope) -> list[str]:
     if code.kind == "number":
         most = scope.bind(2**MAX_BITS)
         test = f"{result}.__class__ is int and not -{most} < {result} < {most}"
+    elif code.kind == "text":
+        test = f"{result} is not None and len({result}) > {scope.bind(MAX_TEXT)}"
     else:
         test = f"{result}.__class__ in {scope.bind(_SIZED)} and len({result}) > {scope.bind(MAX_TEXT)}"
     return [f"if {test}:", f"    {scope.bind(_too_large)}({result})"]
