@@ -51,8 +51,9 @@ class LookupOptions(BackoffOptions):
 class Lookup(Configurable):
     """A table with a name, loaded at start and replaced as a whole when it changes.
 
-    Override `load`. It publishes `bspump.Lookup.changed!` whenever `load` returns True. With `master_url` or `source_url` it calls
-    `load` never, but takes the table from another pump or any web server: override `serialize` and `deserialize` for that.
+    Override `load`. It publishes `bspump.Lookup.changed!` whenever `load` returns True.
+    With `master_url` or `source_url` the table comes from another pump or any web server, and `load` is never called: override
+    `serialize` and `deserialize` for that.
     """
 
     class Options(LookupOptions):

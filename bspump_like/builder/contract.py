@@ -48,7 +48,7 @@ CLASSES = {
     **{cls: instead for classes, instead in _MODULES.values() for cls in classes.split()},
     "DeclarativeTimeWindowAnalyzer": "use TimeWindowAnalyzer, or GroupByAggregator",
     "FileBatchLookupProvider": _LOOKUP_PROVIDER,
-    "HTTPBatchLookupProvider": _LOOKUP_PROVIDER,
+    "HTTPBatchLookupProvider": "a lookup loads itself: give FileLookup a 'source_url'",
     "MemcachedLookup": "load the table with FileLookup",
 }
 """Class of BSPump -> what does its work here."""

@@ -326,6 +326,45 @@ def test_a_table_of_anybody_who_writes_json_is_read():
                 lookup.deserialize(text)
 
 
+def test_a_slave_has_one_version_whole_whatever_becomes_of_its_master(master):
+    """The file changes, the master is killed while it reads or answers; no table is a mixture, and the last one arrives."""
+    count, versions = 3000, 12
+
+    def write(version):
+        master.write("k,v\n" + "".join(f"{n},{version}\n" for n in range(count)))
+
+    def rewrite():
+        for version in range(1, versions + 1):
+            write(version)
+            if version % 4 == 0:
+                master.kill()
+                master.start()
+
+    seen = set()
+
+    def look(lookup):
+        table = lookup.Dictionary
+        found = {row["v"] for row in table.values()}
+        assert len(found) == 1
+        assert len(table) == count
+        seen.update(found)
+        return found == {str(versions)}
+
+    async def during(app, lookup, got):
+        await until(lambda: len(got) == 3)
+        rewriting = asyncio.create_task(asyncio.to_thread(rewrite))
+        while not rewriting.done():
+            look(lookup)
+            await asyncio.sleep(0)
+        await rewriting
+        await until(lambda: look(lookup))
+
+    write(0)
+    master.start()
+    slave(master.url, during)
+    assert {"0", str(versions)} <= seen
+
+
 def test_a_table_that_breaks_off_on_its_way_is_not_taken(master, caplog):
     """The master dies while it answers: what came of the table is a document that could even be read."""
     whole = b'[\n[1,{"v":1}],\n[2,{"v":2}]\n]'
