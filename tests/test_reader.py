@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from bspump_like import Pipeline
 from bspump_like.abc import Batch, ReaderSource
 from bspump_like.errors import ConnectionLost, EndOfInput
-from bspump_like.testing import CollectSink, run_pump
+from bspump_like.testing import Trial, pipeline_of
 
 
 class LetsInAndRefuses(ReaderSource):
@@ -23,13 +22,9 @@ class LetsInAndRefuses(ReaderSource):
 
 
 def test_a_server_that_lets_in_and_refuses_is_said_once_until_something_has_come(caplog):
-    def build(app):
-        pipeline = Pipeline(app, "P")
-        config = {"reconnect_delay": 0.001, "reconnect_delay_max": 0.002}
-        pipeline.build(LetsInAndRefuses(app, pipeline, config=config), CollectSink(app, pipeline))
-        app.pump_service.add_pipeline(pipeline)
-
-    run_pump(build)
+    quick = {"reconnect_delay": 0.001, "reconnect_delay_max": 0.002}
+    with Trial(pipeline_of((LetsInAndRefuses, quick))) as trial:
+        assert trial.run().outputs("P") == [1]
 
     said = [record for record in caplog.records if "we are not wanted" in record.getMessage()]
     assert len(said) == 2  # before the event, and after it

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .doubles import Call, Recorder
     from .feed import Fed
     from .findings import Failure
-    from .parts import CollectSink, ListSource
+    from .parts import CollectSink, ListSource, pipeline_of
     from .pump import PumpTimeout, fresh_application, run_pump
     from .running import PumpNotStarted
     from .stores import MemoryStore
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Call", "Clock", "CollectSink", "Failure", "Fed", "ListSource", "MemoryStore", "PumpNotStarted", "PumpTestCase",
-    "PumpTimeout", "Recorder", "Trial", "check_case", "fresh_application", "load_cases", "run_pump",
+    "PumpTimeout", "Recorder", "Trial", "check_case", "fresh_application", "load_cases", "pipeline_of",
+    "run_pump",
 ]  # fmt: skip
 
 # Imported on use: pytest loads the plugin in this folder at every start, in projects of other people, too.
@@ -32,7 +33,7 @@ _HOMES = {
     "Call": "doubles", "Clock": "clock", "CollectSink": "parts", "Failure": "findings", "Fed": "feed", "ListSource": "parts",
     "MemoryStore": "stores", "PumpNotStarted": "running", "PumpTestCase": "case", "PumpTimeout": "pump",
     "Recorder": "doubles", "Trial": "trial", "check_case": "trying", "fresh_application": "pump", "load_cases": "trying",
-    "run_pump": "pump",
+    "pipeline_of": "parts", "run_pump": "pump",
 }  # fmt: skip
 
 

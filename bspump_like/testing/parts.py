@@ -1,13 +1,18 @@
-"""Sources and sinks for tests."""
+"""Sources and sinks for tests, and a pipeline around the parts that are to be tested."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..abc import Batch, Context, Event, ReaderSource, Sink, SourceOptions
+from ..abc import Batch, Context, Event, ReaderSource, Sink, Source, SourceOptions
+from ..application import BSPumpApplication
 from ..config import option
 from ..errors import EndOfInput
+from ..pipeline import Pipeline
+
+Part = type[Any] | tuple[type[Any], Mapping[str, Any]] | Callable[[Any, Any], Any]
+"""How a test gives a part: its class, the class with its options, or a function of application and pipeline that makes it."""
 
 
 class ListSourceOptions(SourceOptions):
@@ -82,3 +87,34 @@ class CollectSink(Sink):
     def since(self, index: int) -> Sequence[Event]:
         """Return the events from `index` on."""
         return self.events[index:]
+
+
+def pipeline_of(
+    *parts: Part, id: str = "P", config: Mapping[str, Any] | None = None
+) -> Callable[[BSPumpApplication], None]:
+    """Return what adds a pipeline of these parts to an application; for `Trial` and `run_pump`.
+
+        trial = pump(pipeline_of(Parse, (Scale, {"factor": 3})))
+        trial.feed("P", b"1")
+        assert trial.run().outputs("P") == [3]
+
+    Args:
+        *parts: In order. Without a source at their beginning they get an empty one, for `feed`; without a sink at their end, one
+            that collects.
+        id: Of the pipeline.
+        config: Options of the pipeline.
+    """
+
+    def build(app: BSPumpApplication) -> None:
+        pipeline = Pipeline(app, id, config)
+        made = [
+            part[0](app, pipeline, config=part[1]) if isinstance(part, tuple) else part(app, pipeline) for part in parts
+        ]
+        sources = [part for part in made if isinstance(part, Source)]
+        rest = made[len(sources) :]
+        if not rest or not isinstance(rest[-1], Sink):
+            rest.append(CollectSink(app, pipeline))
+        pipeline.build(sources or [ListSource(app, pipeline, [])], *rest)
+        app.pump_service.add_pipeline(pipeline)
+
+    return build

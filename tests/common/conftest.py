@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bspump_like import Pipeline
-from bspump_like.testing import CollectSink, ListSource, fresh_application, run_pump
+from bspump_like.testing import ListSource, fresh_application, pipeline_of, run_pump
 
 
 @pytest.fixture
@@ -34,20 +34,15 @@ def pump() -> Callable[..., list[Any]]:
     def run(
         events: list[Any], *parts: Any, prepare: Callable[[Any], None] = lambda app: None, **options: Any
     ) -> list[Any]:
-        sinks, settings = [], options.pop("pipeline", None)
+        def source(app: Any, pipeline: Any) -> ListSource:
+            return ListSource(app, pipeline, events)
 
-        def build(app):
+        build = pipeline_of(source, *parts, config=options.pop("pipeline", None))
+
+        def prepared(app: Any) -> None:
             prepare(app)
-            pipeline = Pipeline(app, "P", config=settings)
-            made = [
-                part[0](app, pipeline, config=part[1]) if isinstance(part, tuple) else part(app, pipeline)
-                for part in parts
-            ]
-            sinks.append(CollectSink(app, pipeline))
-            pipeline.build(ListSource(app, pipeline, events), *made, sinks[0])
-            app.pump_service.add_pipeline(pipeline)
+            build(app)
 
-        run_pump(build, **options)
-        return sinks[0].events
+        return run_pump(prepared, **options).pump_service.locate("P.CollectSink").events
 
     return run
