@@ -45,6 +45,16 @@ def test_known_components_are_listed_without_importing_them() -> None:
     assert registry.own_components()["NullSink"] == "bspump_like.common"
 
 
+def test_a_class_alone_means_one_component() -> None:
+    root = Path(registry.__file__).parents[1]
+    inits = [
+        init for init in root.glob("*/**/__init__.py") if init.relative_to(root).parts[0] not in registry._NOT_SCANNED
+    ]
+    names = [name for init in inits for name in registry._public_names(init) if name[:1].isupper()]
+
+    assert [name for name in set(names) if names.count(name) > 1] == []
+
+
 @pytest.mark.parametrize(
     ("name", "module", "said"),
     [
