@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 DEFINITION ?= examples/flights/flights.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test services services-down lint docs docs-check bench bench-servers soak clean
+.PHONY: help install run test services services-down lint docs docs-check site bench bench-servers soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -49,6 +49,9 @@ docs-check: $(INSTALLED) ## fail if docs/reference is out of date or a link lead
 	@$(BIN)/python tools/reference.py --check
 	@$(BIN)/python tools/commands.py --check
 	@$(BIN)/python tools/links.py
+
+site: $(INSTALLED) ## build the documentation as a site in var/site
+	@$(BIN)/sphinx-build -b html -q -W --keep-going docs var/site && echo "Open var/site/index.html"
 
 bench: $(INSTALLED) ## measure the event path against a hand-written loop
 	@$(BIN)/python benchmarks/event_path.py
