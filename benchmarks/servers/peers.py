@@ -15,12 +15,18 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 
+from tools.services import maven
+from tools.services.errors import ServiceUnavailable
+from tools.services.versions import Artifact
+
 from . import peer_bento, peer_rsyslog
 from .systems import ROOT, System, by_module
 from .work import Job
 
 PLACE = ROOT / "var" / "peers"
 REASON = "not-installed.txt"
+_STREAMS = "4.2.0"
+_JAVA = pathlib.Path(__file__).parent / "java"
 
 
 class NotInstalled(Exception):
@@ -116,6 +122,15 @@ def _bento(place: pathlib.Path) -> None:
     run("env", "CGO_ENABLED=0", "go", "build", "-o", peer_bento.PROGRAM, ".", cwd=place)
 
 
+def _streams(place: pathlib.Path) -> None:
+    """Fetch Kafka Streams and what it is logged with, and compile the program."""
+    try:
+        lib = maven.fetch("streams", (Artifact(f"org.apache.kafka:kafka-streams:{_STREAMS}"),), place)
+    except ServiceUnavailable as error:
+        raise NotInstalled(str(error)) from error
+    run("javac", "--release", "17", "-cp", f"{lib}/*", "-d", str(place), str(_JAVA / "StreamsBench.java"))
+
+
 BSPUMP = Package(
     "servers-bspump",
     # Its full list of requirements does not build on current Pythons, and these paths need none of it.
@@ -129,7 +144,8 @@ BYTEWAX = Package("servers-bytewax", _environment(("bytewax[kafka]==0.21.1", "or
 QUIX = Package("servers-quix", _environment(("quixstreams[elasticsearch]==3.28.1", "orjson")))
 RSYSLOG = Package("servers-rsyslog", _debian(*peer_rsyslog.PACKAGES))
 BENTO = Package("servers-bento", _bento)
-PACKAGES = (BSPUMP, BYTEWAX, QUIX, RSYSLOG, BENTO)
+STREAMS = Package("servers-streams", _streams)
+PACKAGES = (BSPUMP, BYTEWAX, QUIX, RSYSLOG, BENTO, STREAMS)
 
 
 def _bytewax(job: Job) -> list[str]:
@@ -149,6 +165,11 @@ def _bytewax(job: Job) -> list[str]:
         "0",
     ]
     return ["env", f"BENCH_JOB={job.write()}", *flow]
+
+
+def _kafka_streams(job: Job) -> list[str]:
+    java = ["java", "-Xmx512m", "-cp", f"{STREAMS.place}:{STREAMS.place}/lib/*", "StreamsBench"]
+    return [*java, job.kafka, job.topic, job.group, job.folder, *([job.output] if job.output else [])]
 
 
 def _counted(job: Job) -> int:
@@ -177,6 +198,10 @@ def peers() -> list[System]:
         System(
             "bento", f"Bento {peer_bento.VERSION} (Benthos), Go, threads on all cores",
             lambda job: peer_bento.command(BENTO.place, job), missing=BENTO.missing,
+        ),
+        System(
+            "streams", f"Kafka Streams {_STREAMS}, Java, commits each second", _kafka_streams, paths=("null", "kafka"),
+            missing=STREAMS.missing,
         ),
     ]  # fmt: skip
 
