@@ -25,6 +25,7 @@ MAY_IMPORT = {
     **{name: ABC | CORE | {name} for name in TECHNOLOGIES},
     **{name: ABC | CORE | {name, "matrix"} for name in ("analyzer", "lookup")},  # they work on matrices
     "avro": ABC | CORE | {"avro", "file", "common"},  # formats of files: they read and write as all file parts do
+    "declarative": ABC | CORE | {"declarative", "analyzer"},  # one of its parts is an analyzer
     "parquet": ABC | CORE | {"parquet", "file"},
     "columnar": ABC | CORE | {"columnar", "file", "matrix"},
     "builder": ABC | CORE | {"builder"},
