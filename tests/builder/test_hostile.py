@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
+import zoneinfo
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,13 +19,22 @@ from typing import Any
 import pytest
 
 from bspump_like.builder import PumpBuilder
-from bspump_like.builder.catalogue import entries
+from bspump_like.builder.catalogue import Entry, entries
 from bspump_like.errors import ConfigError
 from bspump_like.testing import fresh_application
 
 ROOT = Path(__file__).parents[2]
 SOURCE = {"module": "bspump_like.testing", "class": "ListSource", "args": {"events": [{"a": 1}]}}
-RUNS = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "subprocess.Popen", "os.fork", "ctypes.dlopen", "pty.spawn")
+RUNS = (
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.spawn",
+    "subprocess.Popen",
+    "os.fork",
+    "ctypes.dlopen",
+    "pty.spawn",
+)
 CONNECTS = ("socket.connect", "socket.bind", "socket.getaddrinfo", "urllib.Request")
 CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.chmod", "shutil.rmtree", "os.symlink", "os.putenv")
 
@@ -85,7 +96,7 @@ def attempt(place: Path, definition: Any) -> tuple[str, list[tuple[str, Any]]]:
 
 def trespasses(place: Path, seen: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
     """Return what a definition may not do: everything but reading itself, its neighbours, and the code of the package."""
-    allowed = (str(place), str(ROOT / "bspump_like"), sys.prefix, sys.base_prefix)
+    allowed = (str(place), str(ROOT / "bspump_like"), sys.prefix, sys.base_prefix, *zoneinfo.TZPATH)
     found = []
     for event, what in seen:
         if event == "open" and isinstance(what, str) and os.path.realpath(what).startswith(allowed):
@@ -261,7 +272,9 @@ def test_a_sound_definition_opens_nothing_but_itself_before_it_runs(place: Path)
 
 
 def test_what_is_said_cannot_command_a_terminal(place: Path) -> None:
-    said, _ = attempt(place, pipeline(**{"\x1b[2J\x07": 1, "id": "a\x1b]0;evil\x07"}, sink={"class": "\x9b31mNullSink"}))
+    said, _ = attempt(
+        place, pipeline(**{"\x1b[2J\x07": 1, "id": "a\x1b]0;evil\x07"}, sink={"class": "\x9b31mNullSink"})
+    )
 
     assert said
     assert not [one for one in said if one != "\n" and not one.isprintable()]
@@ -274,3 +287,15 @@ def test_the_watch_sees_what_a_definition_might_do(place: Path) -> None:
             __import__("evil_module_that_is_not_there")
 
     assert [event for event, _ in trespasses(place, seen)] == ["open", "import"]
+
+
+@pytest.mark.parametrize(
+    "one", [one for one in entries() if re.match(r"[a-z]+:\n", one.example)], ids=lambda one: one.name
+)
+def test_no_component_opens_connects_or_runs_anything_before_it_runs(place: Path, one: Entry) -> None:
+    path = place / "pump.yaml"
+    path.write_text(one.example)
+    with fresh_application() as app, watch() as seen:
+        PumpBuilder(str(path), allow=["bspump_like.subprocess"]).construct_pump(app, app.pump_service)
+
+    assert trespasses(place, seen) == []
