@@ -303,6 +303,9 @@ class PumpService(asab.Service):
                     self._sharing[state] = pipeline
                 elif first is not pipeline:
                     first.committer.absorb(pipeline.committer)
+            for id in await self.store.call(Store.shared_by, pipeline.Id):
+                if all(state.Id != id for state in pipeline.states):
+                    pipeline.L.warning("the store has matrix %s, which no part of %s holds any more", id, pipeline.Id)
 
     def _kept_states(self) -> list[SharedState]:
         """Return the states that are stored though no part of a pipeline holds them."""

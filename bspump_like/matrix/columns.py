@@ -70,6 +70,7 @@ class ColumnMatrix(NamedMatrix):
         super().zeros(rows)
 
     def _begin(self, rows: int) -> None:
+        self.rearranged += 1
         self._cells, self._offset = self._by_column(rows), 0
         self._view(rows)
 
@@ -136,6 +137,7 @@ class ColumnMatrix(NamedMatrix):
             self._view(rows)
         self._head += count
         self.moves += 1
+        self.rearranged += 1
         np.maximum(self.WarmingUpCount - count, 0, out=self.WarmingUpCount)
 
     # State; see `SharedState`

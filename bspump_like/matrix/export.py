@@ -12,7 +12,7 @@ from ..abc import Context, Event, Generator, ProcessorOptions, TriggerSource
 from ..abc.state import SharedState
 from ..config import option
 from ..errors import ConfigError, Problem, ProcessingError
-from .extract import Extract
+from .extract import Extract, extract_beside
 from .matrix import Matrix
 from .window import COMPLETE, TimeWindowMatrix
 
@@ -111,9 +111,10 @@ class MatrixRowsGenerator(Generator):
         """Inject the rows, in a task: there may be many."""
         if not isinstance(event, Matrix):
             raise ProcessingError(f"expected a matrix, got {type(event).__name__}", hint="put it behind a MatrixSource")
-        return self._send(context, Extract(event, name=self.options.row), depth)
+        return self._send(context, event, depth)
 
-    async def _send(self, context: Context, extract: Extract, depth: int) -> None:
+    async def _send(self, context: Context, matrix: Matrix, depth: int) -> None:
+        extract = await extract_beside(matrix, name=self.options.row)
         rows: Iterable[dict[str, Any]] = await asyncio.to_thread(lambda: list(extract.rows()))
         rows = iter(rows)
         while chunk := list(itertools.islice(rows, _CHUNK)):
@@ -241,7 +242,7 @@ class MatrixExporter(Generator):
     async def on_end_of_input(self) -> None:
         """Send on everything, or what is left in the window."""
         if not isinstance(self.Matrix, TimeWindowMatrix) or self.options.when == "end":
-            await self._send(Extract(self.Matrix, name=self.options.row))
+            await self._send(await extract_beside(self.Matrix, name=self.options.row))
             return
         self.Matrix.settle()
         self.Matrix.move_past()

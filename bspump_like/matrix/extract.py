@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,9 @@ from .named import NamedMatrix
 from .window import TimeWindowMatrix
 
 Array = np.ndarray[Any, Any]
+
+_AT_ONCE = 4 * 2**20  # bytes: about a millisecond
+_TRIES = 3
 
 VALUE = "value"
 """The column of cells that have no fields."""
@@ -34,17 +38,25 @@ class Extract:
         name: Fields for the name of a row; several when names are tuples, otherwise their parts are joined by `/`.
     """
 
-    def __init__(self, matrix: Matrix, *, columns: int | None = None, name: Sequence[str] = ("name",)) -> None:
-        """Copy what the matrix holds."""
+    def __init__(
+        self, matrix: Matrix, *, columns: int | None = None, name: Sequence[str] = ("name",), copy: bool = True
+    ) -> None:
+        """Copy what the matrix holds; without `copy` the cells stay those of the matrix until `detach`."""
         matrix.settle()
-        cells = matrix.Array if columns is None else matrix.Array[:, :columns]
         self.id = matrix.Id
-        self.cells: Array = _copied(cells)
+        self.cells: Array = matrix.Array if columns is None else matrix.Array[:, :columns]
+        if copy:
+            self.detach()
         self._name = list(name)
         self._names = dict(matrix.I2NMap) if isinstance(matrix, NamedMatrix) else None
         self._closed = set() if self._names is not None else set(matrix.ClosedRows)
         self._time = (matrix.End, matrix.Resolution) if isinstance(matrix, TimeWindowMatrix) else None
         self._map = matrix if isinstance(matrix, GeoMatrix) else None  # its box never changes
+
+    def detach(self) -> None:
+        """Copy the cells, from now on those of the matrix may change."""
+        plain = f"V{self.cells.dtype.itemsize}"  # bytes as they are: copying field by field is slow
+        self.cells = np.array(self.cells.view(plain)).view(self.cells.dtype)
 
     def columns(self) -> dict[str, list[Any]]:
         """Return column -> values, as Python's own types."""
@@ -125,9 +137,22 @@ class Extract:
         return heat_map(self, field, logarithmic=logarithmic)
 
 
-def _copied(cells: Array) -> Array:
-    plain = f"V{cells.dtype.itemsize}"  # bytes as they are: copying field by field is slow
-    return np.array(cells.view(plain)).view(cells.dtype)
+async def extract_beside(matrix: Matrix, **arguments: Any) -> Extract:
+    """Return an extract whose cells are copied in a thread when they are many, while events go on.
+
+    Cells may be of moments a few milliseconds apart; which row and column they are of is always right.
+
+    Args:
+        matrix: The matrix.
+        **arguments: As of `Extract`.
+    """
+    for _ in range(_TRIES if matrix.Array.nbytes > _AT_ONCE else 0):
+        seen = matrix.rearranged
+        extract = Extract(matrix, copy=False, **arguments)
+        await asyncio.to_thread(extract.detach)
+        if matrix.rearranged == seen:
+            return extract
+    return Extract(matrix, **arguments)
 
 
 def _used(cells: Array) -> Array:

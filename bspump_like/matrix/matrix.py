@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 import asab
 import numpy as np
 
-from ..abc.state import Saved, SharedState
 from ..config import Configurable, Options, option
 from ..errors import ConfigError
 from .closed import ClosedRows
 from .dtypes import describe_dtype, parse_dtype
-from .saving import NAMES, SavedMatrix, SavedNames, Stored, bytes_of
 from .scatter import scatter
+from .stateful import Stateful
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -41,7 +40,7 @@ class MatrixOptions(Options):
     )
 
 
-class Matrix(Configurable, SharedState):
+class Matrix(Configurable, Stateful):
     """Rows of cells of one type, shared by the parts of a pump; `Array` is the numpy array.
 
     A matrix begins with one row, which is closed. `add_row` opens a closed row or grows the array, `close_row` gives one back,
@@ -96,7 +95,9 @@ class Matrix(Configurable, SharedState):
         self.PubSub = asab.PubSub(app)
         self.DType = parse_dtype(dtype)
         self._configured()
-        self._stored = Stored()
+        Stateful.__init__(self)
+        self.rearranged = 0
+        """Changes when cells become those of another row or column."""
         self._feeders: list[Callable[[], None]] = []
         self.MaxClosedRowsCapacity: float = self.options.max_closed_rows_capacity
         self.ClosedRows = ClosedRows()
@@ -134,6 +135,7 @@ class Matrix(Configurable, SharedState):
         self._resize(shape[0])
 
     def _begin(self, rows: int) -> None:
+        self.rearranged += 1
         self.Array = self._array = self._cells = self._allocate(self.build_shape(rows))
 
     def _allocate(self, shape: tuple[int, ...]) -> Array:
@@ -218,6 +220,7 @@ class Matrix(Configurable, SharedState):
         closed = [row for row in self._indexes_to_close(row_names) if row not in self.ClosedRows]
         if not closed:
             return 0
+        self.rearranged += 1
         if clear:
             self.Array[closed] = np.zeros((), self.DType)
         else:
@@ -249,6 +252,7 @@ class Matrix(Configurable, SharedState):
         if not len(saved):
             self.zeros()
             return closed, []
+        self.rearranged += 1
         kept = self.Array[saved]
         self.reshape(self.build_shape(len(saved)))
         self.Array[...] = kept
@@ -309,62 +313,6 @@ class Matrix(Configurable, SharedState):
         for feeder in self._feeders:
             feeder()
 
-    # State; see `SharedState`
-
-    def preparation(self) -> Callable[[], None] | None:
-        """Return what gets memory for the copy that `save` makes, when the matrix has grown."""
-        return self._stored.preparation(self._own().nbytes)
-
-    def save(self) -> Saved:
-        """Return the matrix as it is now, for the store."""
-        self.settle()
-        self._own()
-        memory, streams = self._copied()
-        return self._saved(self._header(), streams, memory)
-
-    def _saved(self, header: Mapping[str, Any], streams: Mapping[str, Array], memory: Array) -> Saved:
-        return SavedMatrix(header, streams, memory, self._stored, self._saved_names())
-
-    def _copied(self) -> tuple[Array, dict[str, Array]]:
-        cells, memory = self._stored.copy(self.Array, self._cells.nbytes)
-        return memory, {"cells": cells}
-
-    def _saved_names(self) -> SavedNames | None:
-        return None
-
-    def _layout(self) -> dict[str, Any]:
-        """Return what must be the same for a stored state to be ours."""
-        return {"dtype": describe_dtype(self.DType), "shape": list(self.build_shape()[1:])}
-
-    def _header(self) -> dict[str, Any]:
-        closed = np.fromiter(self.ClosedRows, np.int64, len(self.ClosedRows)).tobytes()
-        return {"layout": self._layout(), "rows": len(self.Array), "closed": closed, "uncleared": list(self._uncleared)}
-
-    def load(self, header: Mapping[str, Any], streams: Mapping[str, Sequence[bytes]]) -> None:
-        """Take the state back that `save` gave.
-
-        Raises:
-            ConfigError: The matrix is declared differently now.
-        """
-        if header["layout"] != self._layout():
-            raise ConfigError(
-                f"matrix {self.Id} is declared differently from what the store holds: {header['layout']}, now {self._layout()}",
-                hint="give it another id, or start from the beginning",
-            )
-        if "file" in header and not self.keeps:
-            raise self._refuse("its cells are in files now; make it a Persistent matrix, or start from the beginning")
-        self._begin(header["rows"])
-        self.ClosedRows = ClosedRows(np.frombuffer(header["closed"], np.int64).tolist())
-        self._uncleared = set(header["uncleared"])
-        self._load_cells({name: b"".join(blocks) for name, blocks in streams.items() if name != NAMES})
-        memory, kept = self._copied()
-        self._stored.known, self._stored.memory = True, memory
-        self._stored.streams = {name: bytes_of(cells) for name, cells in kept.items()}
-
-    def _load_cells(self, streams: Mapping[str, bytes]) -> None:
-        if self.Array.size:
-            self.Array[...] = np.frombuffer(streams["cells"], self.DType).reshape(self.Array.shape)
-
     # What a pump asks
 
     async def on_start(self) -> None:
@@ -384,6 +332,12 @@ class Matrix(Configurable, SharedState):
         from .extract import Extract  # it knows all kinds of matrices, and so imports this module
 
         return Extract(self, **arguments)
+
+    async def extract_beside(self, **arguments: Any) -> Extract:
+        """Return the same without holding up the event loop where the matrix is large; see `extract.extract_beside`."""
+        from .extract import extract_beside  # as above
+
+        return await extract_beside(self, **arguments)
 
     def time(self) -> float:
         """Return the UNIX time in seconds, read from the loop's clock."""

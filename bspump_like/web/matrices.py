@@ -24,7 +24,7 @@ _MOST_ROWS = 100_000
 class MatrixRoutes:
     """Answers for `/bspump/v1/matrix`.
 
-    What is asked for is copied from the matrix on the event loop, and written out in a thread.
+    What is asked for is copied from the matrix and written out in a thread.
 
     Args:
         service: Whose matrices these are.
@@ -43,7 +43,7 @@ class MatrixRoutes:
         matrix = self._located(request)
         limit = _number(request, "limit", _ROWS, _MOST_ROWS)
         offset = _number(request, "offset", 0, 2**63)
-        extract, about = matrix.extract(), matrix.rest_get()
+        extract, about = await matrix.extract_beside(), matrix.rest_get()
 
         def written() -> bytes:
             rows = list(itertools.islice(extract.rows(), offset, offset + limit))
@@ -54,13 +54,14 @@ class MatrixRoutes:
     async def csv(self, request: web.Request) -> web.Response:
         """Return all rows of one matrix as CSV."""
         matrix = self._located(request)
-        text = await asyncio.to_thread(matrix.extract().csv)
+        extract = await matrix.extract_beside()
+        text = await asyncio.to_thread(extract.csv)
         name = {"Content-Disposition": f'attachment; filename="{_file_name(matrix.Id)}.csv"'}
         return web.Response(text=text, content_type="text/csv", headers=name)
 
     async def png(self, request: web.Request) -> web.Response:
         """Return the heat map of one matrix, of `?field=` of its cells; `?log=1` for colours by magnitude."""
-        extract = self._located(request).extract()
+        extract = await self._located(request).extract_beside()
         field, logarithmic = request.query.get("field", ""), request.query.get("log", "") in ("1", "true", "yes")
         image = await _asked(lambda: extract.png(field, logarithmic=logarithmic))
         return web.Response(body=image, content_type="image/png")

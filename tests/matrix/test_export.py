@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import io
 
 import numpy as np
@@ -21,6 +22,7 @@ from bspump_like.matrix import (
     TimeWindowMatrix,
     heat_map,
 )
+from bspump_like.matrix.extract import extract_beside
 from bspump_like.testing import CollectSink, ListSource, run_pump
 from bspump_like.trigger import RunOnceTrigger
 
@@ -95,6 +97,21 @@ def test_later_events_do_not_change_an_extract(named):
     named.update_rows(["a", "z"], {"n": 100})
     named.close_row("b")
     assert [row["n"] for row in extract.rows()] == [2, 1, 0]
+
+
+def test_extract_of_a_large_matrix_is_taken_anew_when_rows_move_meanwhile(app):
+    matrix = NamedMatrix(app, dtype="i8")
+    names = [f"n{number}" for number in range(600_000)]
+    matrix.update_rows(names, range(len(names)))
+
+    async def both():
+        taking = asyncio.ensure_future(extract_beside(matrix))
+        await asyncio.sleep(0)
+        matrix.close_rows(names[:300_000])
+        return await taking
+
+    rows = list(asyncio.run(both()).rows())
+    assert rows == [{"name": name, "value": number} for number, name in enumerate(names)][300_000:]
 
 
 def test_empty_matrix_gives_its_columns_and_no_rows(app):

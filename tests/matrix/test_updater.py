@@ -250,3 +250,16 @@ def test_matrix_that_is_declared_differently_now_stops_the_start(tmp_path, caplo
 
     run_pump(build, store=store)
     assert "declared differently from what the store holds" in caplog.text
+
+
+def test_matrix_that_no_part_holds_any_more_is_said(tmp_path, caplog):
+    store = str(tmp_path / "store.db")
+    run_pump(count_pump([{"k": "a", "t": 1}], []), store=store)
+
+    def build(app):
+        pipeline = Pipeline(app, "P")
+        pipeline.build(ListSource(app, pipeline, []), CollectSink(app, pipeline))
+        app.pump_service.add_pipeline(pipeline)
+
+    run_pump(build, store=store)
+    assert "the store has matrix M, which no part of P holds any more" in caplog.text
