@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Any
 from ..abc.lookup import AsyncLookupMixin, DictionaryLookup, Lookup, MappingLookup
 from .compact import CompactLookup
 from .file import FileLookup
+from .interval import IntervalLookup
 from .ipgeo import IPGeoLookup
 
 if TYPE_CHECKING:
     from .matrix import MatrixLookup
 
 __all__ = [
-    "AsyncLookupMixin", "CompactLookup", "DictionaryLookup", "FileLookup", "IPGeoLookup", "Lookup", "MappingLookup",
-    "MatrixLookup",
+    "AsyncLookupMixin", "CompactLookup", "DictionaryLookup", "FileLookup", "IPGeoLookup", "IntervalLookup", "Lookup",
+    "MappingLookup", "MatrixLookup",
 ]  # fmt: skip
 
 _INDEXES = ("BitMapIndex", "Index", "SliceIndex", "TreeRangeIndex")
