@@ -20,7 +20,7 @@ from ..abc import Context
 from ..errors import DeliveryError, ProcessingError
 from ..file.naming import Naming
 from ..file.output import Layout, Output, sync_directory
-from .schema import inferred_schema, misfit, pyarrow
+from .schema import inferred_schema, misfit, pyarrow, rows_per_call
 
 _ID = b"bspump_like.journal"
 
@@ -65,10 +65,13 @@ class ParquetOutput(Output):
             self._journal = inode, self._schema([row for _, _, row in rows]).with_metadata(metadata)
             parts.append(self._journal[1].serialize().to_pybytes())
         schema = self._open_schema(inode)
-        batch = self._batch(schema, rows)
-        if batch.num_rows:
-            parts.append(batch.serialize().to_pybytes())
-        return b"".join(parts), batch.num_rows
+        size, written = rows_per_call(schema), 0
+        for at in range(0, len(rows), size):
+            batch = self._batch(schema, rows[at : at + size])
+            if batch.num_rows:
+                parts.append(batch.serialize().to_pybytes())
+                written += batch.num_rows
+        return b"".join(parts), written
 
     def _rows(self, lines: list[tuple[Context, Any]]) -> Iterator[tuple[Context, Any, Mapping[str, Any]]]:
         for context, event in lines:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..pipeline import Pipeline
 
 
-_CHUNK = 1000  # rows turned into columns in one call, which holds the interpreter for some milliseconds
+_CHUNK = 1000  # rows that are written without being asked
 
 
 class ParquetSinkOptions(SchemaOptions, RollingOptions):

@@ -14,7 +14,7 @@ from ..file.codec import Compression
 from ..file.opened import FileStream, stream_of
 from ..file.source import FileABCSource, FileSourceOptions
 from ..file.threads import in_thread, settle
-from .schema import pyarrow
+from .schema import pyarrow, rows_per_call
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -139,5 +139,10 @@ class _Reader:
                     if skip >= batch.num_rows:
                         skip -= batch.num_rows
                         continue
-                    yield batch.slice(max(skip, 0)).to_pylist(), number
+                    yield _rows(batch.slice(max(skip, 0))), number
                     skip = 0
+
+
+def _rows(batch: Any) -> list[dict[str, Any]]:
+    size = rows_per_call(batch.schema)
+    return [row for at in range(0, batch.num_rows, size) for row in batch.slice(at, size).to_pylist()]
