@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import asab
-
 from ..errors import ConfigError, Problem
 from . import registry as kinds
 from . import shape, workers
@@ -17,6 +15,7 @@ from .parts import check_args, construct
 from .positions import KeyPath
 from .registry import Kind, Registry
 from .report import BrokenError, Report
+from .settings import settings
 
 if TYPE_CHECKING:
     from ..abc import Connection, Lookup, ProcessorBase, Source
@@ -255,7 +254,7 @@ class PumpBuilder:
 
     def _known_classes(self) -> Registry:
         if self._registry is None:
-            allow = {*self._allow, *asab.Config.get("pumpbuilder", "allow", fallback="").replace(",", " ").split()}
+            allow = {*self._allow, *settings().allow}
             self._registry = Registry(allow, [self.Definition.directory] if self.Definition.directory else [])
         return self._registry
 

@@ -15,11 +15,12 @@ from typing import Any
 
 from ..config import nearest
 from ..errors import Problem
-from .includes import allowed_directories, is_below
+from .includes import is_below
 from .limits import MAX_SECRET, MAX_VARIABLES_DEEP, Budget
 from .origins import Origins
 from .positions import KeyPath
 from .references import NAME, REFERENCE, as_text, whole
+from .settings import settings
 
 SECRETS = (Path("/run/secrets"), Path("/var/run/secrets"), Path("/run/credentials"))
 """Where containers, Kubernetes and systemd put secrets: a definition may read them without being allowed to."""
@@ -57,7 +58,7 @@ class Expansion:
         self._open: list[str] = []
         document = origins.at(()).document
         here = document.path.parent if document.path is not None else Path.cwd()
-        self._directories = [here, *(one.resolve() for one in SECRETS), *SECRETS, *allowed_directories("secrets")]
+        self._directories = [here, *(one.resolve() for one in SECRETS), *SECRETS, *settings().secrets]
 
     def expand(self, tree: Any, path: KeyPath = ()) -> Any:
         """Return `tree` with its references replaced; lists and dicts are new.

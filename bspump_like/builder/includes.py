@@ -20,21 +20,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import asab
-
 from ..errors import ConfigError, Problem
 from .document import SUFFIXES, Document, read_document
 from .limits import MAX_FILES, MAX_INCLUDES_DEEP, MAX_SIZE
 from .origins import Origin, Origins
+from .settings import settings
 from .shape import GROUPS, check_top
 
 _MAPPINGS = ("variables", "templates")
-
-
-def allowed_directories(option: str) -> list[Path]:
-    """Return the directories that the operator names in the section `[pumpbuilder]`, separated by commas."""
-    named = asab.Config.get("pumpbuilder", option, fallback="").split(",")
-    return [Path(one.strip()).resolve() for one in named if one.strip()]
 
 
 def is_below(path: Path, directories: list[Path]) -> bool:
@@ -59,7 +52,7 @@ class Includes:
         self.files: list[str] = [main.file]
         self._main = main
         directory = main.path.parent if main.path is not None else Path.cwd()
-        self._roots = [directory, *allowed_directories("include")]
+        self._roots = [directory, *settings().include]
         self._seen: set[Path] = {main.path} if main.path is not None else set()
         self._size = main.size
 

@@ -106,3 +106,10 @@ def test_what_a_dict_includes_is_relative_to_the_working_directory(write: Write,
     monkeypatch.chdir(write(a_yaml="pipelines: [{id: A}]\n").parent)
 
     assert load({"include": "a.yaml", "pipelines": [{"id": "M"}]}).tree["pipelines"] == [{"id": "A"}, {"id": "M"}]
+
+
+def test_a_misspelled_setting_of_the_operator_is_warned_of(write: Write, caplog: pytest.LogCaptureFixture) -> None:
+    with fresh_application({"pumpbuilder": {"includes": "/etc/pumps"}}):
+        load(write(p_yaml="pipelines: []\n"))
+
+    assert "[pumpbuilder] unknown option 'includes' (did you mean 'include'?)" in caplog.messages
