@@ -27,20 +27,20 @@ from .systems import PATHS, System, systems
 
 RESULTS = pathlib.Path(__file__).resolve().parent.parent / "RESULTS.md"
 SMALL = 1000
-EVENTS = {"null": 2_000_000, "kafka": 1_000_000, "elasticsearch": 300_000}
+EVENTS = {"null": 1_500_000, "kafka": 800_000, "elasticsearch": 300_000}
 QUICK = {"null": 400_000, "kafka": 300_000, "elasticsearch": 100_000}
 
 NOTE = """\
-All systems do the same work on JSON web-access events of about 250 bytes in a topic with 4 partitions: parse, three
-texts to numbers, derive one field; for Kafka and Elasticsearch serialise again. All deliver at least once and commit
-offsets after delivery, but for those whose title says otherwise. Systems take turns; figures are medians over the rounds
-(peers: {peers}). CPU is that of the whole process tree, from /proc; what it costs to start and to take {small:,} events
-is measured apart and subtracted. `of the loop`: events per CPU second, against the loop, median of the ratios of a round.
+All systems do the same work on JSON web-access events of about 250 bytes in a topic with 4 partitions: parse, three texts
+to numbers, derive one field; for Kafka and Elasticsearch serialise again. All deliver at least once and commit offsets
+after delivery, but for those whose title says otherwise. Systems take turns; figures are medians over the rounds (peers:
+{peers}). CPU is that of the whole process tree, from /proc; what it costs to start and to take {small:,} events is
+measured apart and subtracted. `of the loop`: events per CPU second, against the loop, median of the ratios of a round.
 `spread` is how far the dearest round is from the cheapest. The servers share the cores with the system, so events/s to
 Elasticsearch is mostly what the node takes. Peak memory is that of the process tree, the sum of what is resident, looked
-at every {poll:.0f} ms. Latency is measured at half of the events/s beside it, for {seconds:.0f} s: from the stamp that
-the producer puts into an event, to Kafka until a consumer of the output has it, to Elasticsearch until a proxy before the
-node has handed on the answer to its bulk. Idle CPU is taken after that, without events, as long."""
+at every {poll:.0f} ms. Latency is measured at half of the events/s beside it, for {seconds:.0f} s (peers: half as long):
+from the stamp that the producer puts into an event, to Kafka until a consumer of the output has it, to Elasticsearch
+until a proxy before the node has handed on the answer to its bulk. Idle CPU is taken after that, without events, as long."""
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -61,6 +61,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--limit", type=float, default=10.0, metavar="S", help="longest run of a slow system, seconds (10)"
     )
+    parser.add_argument(
+        "--at", type=float, metavar="RATE", help="measure latency at this many events/s, not at half of the most"
+    )
     parser.add_argument("--no-latency", action="store_true", help="leave out latency and idling")
     parser.add_argument("--quick", action="store_true", help="fewer events, one round; peers only if they are named")
     parser.add_argument(
@@ -72,8 +75,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     options = parser.parse_args(arguments)
     options.pairs = _pairs(options, parser)
-    if options.write and (options.quick or options.only or options.tree or options.no_latency or options.events):
-        parser.error("--write keeps whole runs: leave out --quick, --only, --events and --no-latency")
+    if options.write and (
+        options.quick or options.only or options.tree or options.no_latency or options.events or options.at
+    ):
+        parser.error("--write keeps whole runs: leave out --quick, --only, --tree, --events, --at and --no-latency")
     options.rounds = options.rounds or (1 if options.quick else 3)
     options.counts = QUICK if options.quick else EVENTS
     if options.events:
@@ -111,10 +116,11 @@ async def measure(options: argparse.Namespace) -> str:
             for result in results:
                 if result.system.peer and turn > options.peer_rounds:
                     continue
-                await _round(cluster, result, options.counts[result.path], options.limit, f"round {turn}")
+                limit = options.limit * (0.6 if result.system.peer else 1.0)
+                await _round(cluster, result, options.counts[result.path], limit, f"round {turn}")
         if not options.no_latency:
             for result in results:
-                await _latency(cluster, result, seconds)
+                await _latency(cluster, result, seconds * (0.5 if result.system.peer else 1.0), options.at)
     note = NOTE.format(small=SMALL, poll=POLL * 1000, seconds=seconds, peers=min(options.rounds, options.peer_rounds))
     events = ", ".join(
         f"{options.counts[path]:,} to {path}" for path in PATHS if any(one.path == path for one in results)
@@ -143,11 +149,11 @@ async def _round(cluster: Cluster, result: Result, count: int, limit: float, whe
     )
 
 
-async def _latency(cluster: Cluster, result: Result, seconds: float) -> None:
+async def _latency(cluster: Cluster, result: Result, seconds: float, rate: float | None) -> None:
     if not result.full or result.path == "null" or not result.system.timed:
         return
     try:
-        result.latency = taken = await latency(cluster, result.system, result.path, result.rate / 2, seconds)
+        result.latency = taken = await latency(cluster, result.system, result.path, rate or result.rate / 2, seconds)
     except Failed as error:
         _say(f"FAILED: {error}")
         result.reason = str(error)
