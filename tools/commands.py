@@ -28,8 +28,8 @@ SHELLS = """
 `pump completion` prints a script for bash, zsh and fish that completes verbs, options, the names of components and the paths of
 definitions; it needs the extra `tools` (`pip install 'bspump_like[tools]'`).
 
-Each verb exits with 0 when all is well, with 1 when something ended badly or was found, and with 2 when the command, a definition or
-a configuration is wrong. What is wrong is said in sentences on standard error, each with file, line and remedy.
+Each verb exits with 0 when all is well, with 1 when something ended badly or was found, and with 2 when the command, a definition
+or a configuration is wrong. What is wrong is said in sentences on standard error, each with file, line and remedy.
 """
 
 

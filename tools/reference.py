@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from bspump_like import abc
-from bspump_like.builder.catalogue import arguments_of, first_line, kind_of, options_of, type_name
+from bspump_like.builder.catalogue import (
+    arguments_of,
+    description_of,
+    example_of,
+    first_line,
+    kind_of,
+    options_of,
+    type_name,
+)
 from bspump_like.builder.registry import own_components
 from bspump_like.config import Option, Options
 from bspump_like.pipeline import Pipeline
@@ -80,7 +88,7 @@ def folder_page(folder: str, components: list[type]) -> str:
 def section(component: type, folder: str) -> Iterator[str]:
     """Return the lines about one component."""
     yield from (f"## {component.__name__}", "", f"A {kind_of(component)}: `{PACKAGE}.{folder}.{component.__name__}`", "")
-    yield from (markdown(inspect.getdoc(component) or ""), "")
+    yield from (markdown(description_of(component)), "")
     arguments = arguments_of(component)
     if arguments:
         yield from ("Arguments, `args` in a definition:", "", "| argument | default | meaning |", "| --- | --- | --- |")
@@ -94,6 +102,10 @@ def section(component: type, folder: str) -> Iterator[str]:
             yield from ("Options, `config` in a definition:", "", *options_table(own))
         if shared:
             yield from (f"And the [common options](common-options.md): {', '.join(f'`{one.name}`' for one in shared)}.", "")
+    example = example_of(component)
+    if example:
+        language = "yaml" if re.match(r"\w+:\n", example) else "python"
+        yield from ("Example:", "", f"```{language}", example.rstrip("\n"), "```", "")
 
 
 def options_table(options: list[Option]) -> list[str]:

@@ -87,7 +87,7 @@ class Entry:
     @property
     def description(self) -> str:
         """The docstring without its example."""
-        return _EXAMPLE.sub("", inspect.getdoc(self.component) or "").strip()
+        return description_of(self.component)
 
     @property
     def example(self) -> str:
@@ -176,6 +176,11 @@ def example_of(component: Any) -> str:
     """Return what stands under `Example:` in the docstring of a component itself, not of its parents; '' when nothing does."""
     found = _EXAMPLE.search(inspect.cleandoc(vars(component).get("__doc__") or ""))
     return textwrap.dedent(found["text"]).strip("\n") + "\n" if found else ""
+
+
+def description_of(component: Any) -> str:
+    """Return the docstring of a component without its example."""
+    return _EXAMPLE.sub("", inspect.getdoc(component) or "").strip()
 
 
 def options_of(component: Any) -> tuple[list[Option], list[Option]]:
