@@ -10,10 +10,11 @@ from .processor import Processor, ProcessorBase, ProcessorOptions, ThreadedProce
 from .reader import ReaderSource
 from .sink import Sink
 from .source import Source, SourceOptions, TriggerSource
+from .sql_lookup import SQLLookup, SQLLookupOptions
 
 __all__ = [
     "AsyncLookupMixin", "Backoff", "BackoffOptions", "Batch", "CachedLookup", "CachedLookupOptions", "Connection",
     "ConnectionOptions", "Context", "DictionaryLookup", "Event", "Generator", "Lookup", "LookupOptions",
     "MappingLookup", "Outcome", "Position", "Processor", "ProcessorBase", "ProcessorOptions", "ReaderSource",
-    "Sink", "Snapshot", "Source", "SourceOptions", "ThreadedProcessor", "TriggerSource",
+    "SQLLookup", "SQLLookupOptions", "Sink", "Snapshot", "Source", "SourceOptions", "ThreadedProcessor", "TriggerSource",
 ]  # fmt: skip

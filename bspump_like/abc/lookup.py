@@ -108,6 +108,12 @@ class Lookup(Configurable):
         """Tell whether there is a table; a lazy lookup is ready from the start."""
         return self.Lazy or self._loaded_at is not None
 
+    def status(self) -> str:
+        """Return in a word or a sentence how it is with the table."""
+        if self._loaded_at is None and not self.problem:
+            return "lazy, not loaded" if self.Lazy else "not loaded yet"
+        return self.problem or "loaded"
+
     # Loading
 
     async def load(self) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
+import glob
 import hashlib
 import logging
 import os
@@ -122,18 +125,13 @@ class CompactLookup(MappingLookup):
                 if table.stamp == stamp:
                     return table
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        new = f"{path}.new-{os.getpid()}"
-        try:
+        _remove_left_over(path)
+        with _new_file(f"{path}.new-{os.getpid()}") as new:
             self._build(new, stamp)
             os.replace(new, path)
-        finally:
-            if os.path.exists(new):
-                os.unlink(new)
         return _Table(self._lmdb, path)
 
     def _build(self, path: str, stamp: bytes) -> None:
-        if os.path.exists(path):
-            os.unlink(path)
         counts = {"taken": 0}
 
         def pairs() -> Iterator[tuple[bytes, bytes]]:
@@ -186,6 +184,26 @@ class CompactLookup(MappingLookup):
     def rest_get(self) -> dict[str, Any]:
         """Return what the web API shows of this lookup, with its size."""
         return {**super().rest_get(), "Size": len(self)}
+
+
+@contextlib.contextmanager
+def _new_file(path: str) -> Iterator[str]:
+    """Make a file that nobody takes for left over while it is written; it is gone afterwards, unless it was renamed."""
+    with open(path, "wb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        try:
+            yield path
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+def _remove_left_over(path: str) -> None:
+    """Remove what processes that were killed had begun to write: its lock ended with them."""
+    for left in glob.glob(f"{glob.escape(path)}.new-*"):
+        with contextlib.suppress(FileNotFoundError, BlockingIOError), open(left, "rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(left)
 
 
 class _Table:

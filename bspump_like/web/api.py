@@ -95,7 +95,7 @@ class WebAPI:
         lookups = self._service.Lookups.values()
         ready = all(state in ("running", "throttled", "finished") for state in states.values())
         ready = ready and all(lookup.is_ready() for lookup in lookups)
-        told = {one.Id: one.problem or ("loaded" if one.is_ready() else "not loaded yet") for one in lookups}
+        told = {lookup.Id: lookup.status() for lookup in lookups}
         return self._json({"ready": ready, "pipelines": states, "lookups": told}, status=200 if ready else 503)
 
     def _json(self, value: Any, status: int = 200) -> web.Response:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -147,6 +151,52 @@ def test_a_broken_file_leaves_the_old_table(app, tmp_path):
         load(app, lookup)
     assert lookup["a"] == {"k": "a", "v": None}
     assert [one.name for one in (tmp_path / "tables").iterdir()] == ["lookup-T.lmdb"]
+
+
+def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(app, tmp_path):
+    write(tmp_path / "t.ndjson", ROWS)
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    left, written = (folder / f"lookup-T.lmdb.new-{pid}" for pid in (1, 2))
+    left.write_bytes(b"x" * 100)
+    with written.open("wb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        load(app, made(app, tmp_path))
+        assert sorted(folder.iterdir()) == [folder / "lookup-T.lmdb", written]
+
+
+KILLED = """
+import os, signal, sys
+from bspump_like.lookup import CompactLookup
+from bspump_like.testing import fresh_application
+
+class Killed(CompactLookup):
+    def _build(self, path, stamp):
+        items = self._file.items
+        def some():
+            for number, item in enumerate(items()):
+                if number == 300:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                yield item
+        self._file.items = some
+        super()._build(path, stamp)
+
+with fresh_application() as app:
+    lookup = Killed(app, "T", {"path": sys.argv[1], "key": "k", "table_dir": sys.argv[2]})
+    app.Loop.run_until_complete(lookup.load())
+"""
+
+
+def test_a_process_that_is_killed_while_it_makes_the_table_leaves_nothing_wrong(app, tmp_path):
+    write(tmp_path / "t.ndjson", [{"k": n} for n in range(500)])
+    folder = tmp_path / "tables"
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "t.ndjson"), str(folder)], capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert [path.name.partition(".new-")[1] for path in folder.iterdir()] == [".new-"]
+    lookup = made(app, tmp_path)
+    load(app, lookup)
+    assert sorted(lookup) == list(range(500))
+    assert [path.name for path in folder.iterdir()] == ["lookup-T.lmdb"]
 
 
 def test_a_master_is_refused(app, tmp_path):
