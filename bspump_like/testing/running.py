@@ -120,28 +120,31 @@ class Running:
         governor = self._governor
         self.wait(until(lambda: condition() or (governor is not None and governor.done())), what)
 
-    def wait(self, work: Coroutine[Any, Any, Any] | asyncio.Future[Any], what: str) -> None:
+    def wait(
+        self, work: Coroutine[Any, Any, Any] | asyncio.Future[Any], what: str, timeout: float | None = None
+    ) -> None:
         """Run until some work is done; see `until`."""
+        seconds = self._timeout if timeout is None else timeout
         loop = self._app.Loop
         task = work if isinstance(work, asyncio.Future) else loop.create_task(work)
         # A thread, since the time of the loop is the test's: it may be moved by hours.
-        late = threading.Timer(self._timeout, lambda: loop.call_soon_threadsafe(task.cancel))
+        late = threading.Timer(seconds, lambda: loop.call_soon_threadsafe(task.cancel))
         late.daemon = True
         late.start()
         try:
             loop.run_until_complete(task)
         except asyncio.CancelledError:
-            raise PumpTimeout(f"waited {self._timeout} s for {what}; {describe(self._app)}") from None
+            raise PumpTimeout(f"waited {seconds} s for {what}; {describe(self._app)}") from None
         finally:
             late.cancel()
 
-    def to_end(self) -> None:
-        """Run until the pump stops by itself, then end it."""
+    def to_end(self, timeout: float | None = None) -> None:
+        """Run until the pump stops by itself, then end it; stop it when it does not in time."""
         governor = self._governor
         if governor is None or self.exit_code is not None:
             return
         try:
-            self.wait(until(governor.done), "the end of the input")
+            self.wait(until(governor.done), "the end of the input", timeout)
         except PumpTimeout:
             self.stop()
             raise

@@ -301,8 +301,11 @@ class Trial(Findings):
             if (barrier or committer.in_flight) and not any(pipeline.is_error() for pipeline in committer.pipelines):
                 await committer.commit()
 
-    def run(self) -> Self:
+    def run(self, timeout: float | None = None) -> Self:
         """Run the pump until its input ends: what was fed, and what sources that are not mocked have.
+
+        Args:
+            timeout: Seconds of real time for this step; those of the trial when left out.
 
         Raises:
             PumpTimeout: It did not end in time.
@@ -311,7 +314,7 @@ class Trial(Findings):
             self.start()
         for feed in self._feeds.values():
             feed.end()
-        self._running.to_end()
+        self._running.to_end(timeout)
         return self
 
     def stop(self) -> Self:

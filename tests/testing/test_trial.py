@@ -441,9 +441,10 @@ def test_a_pump_that_does_not_end_is_a_failure(pump):
         async def cycle(self):
             await asyncio.Event().wait()
 
-    trial = pump(chain(source=Endless), timeout=0.2)
-    with pytest.raises(PumpTimeout, match=r"the end of the input; P: running"):
-        trial.run()
+    trial = pump(chain(source=Endless)).start()
+    with pytest.raises(PumpTimeout, match=r"waited 0.1 s for the end of the input; P: running"):
+        trial.run(timeout=0.1)
+    assert trial.exit_code == 0, "it was stopped"
 
 
 def test_a_pump_that_cannot_be_built_says_why(pump):
