@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import orjson
 
-from ..abc import Backoff, CachedLookup, CachedLookupOptions
+from ..abc import CachedLookup, CachedLookupOptions
 from ..config import option
 from ..errors import ConnectionLost, ProcessingError
 from .connection import ElasticSearchConnection, Refused
@@ -36,6 +36,19 @@ class ElasticSearchLookup(CachedLookup):
 
     Metrics, each with `hit` and `miss`: `es.lookup.cache`, answers that were in the cache; `es.lookup.success`, keys that the
     cluster was asked for and has.
+
+    Example:
+        connections:
+          - {id: Search, class: ElasticSearchConnection, config: {url: "${ELASTICSEARCH:http://localhost:9200}"}}
+        lookups:
+          - {id: Flights, class: ElasticSearchLookup, args: {connection: Search}, config: {index: flights, key: flight}}
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{flight: 1545}]}}
+            processors:
+              - {class: AsyncLookupEnricher, config: {lookup: Flights, key: flight, target: found}}
+            sink: {class: PPrintSink}
     """
 
     class Options(ElasticSearchLookupOptions):
@@ -120,10 +133,6 @@ class ElasticSearchLookup(CachedLookup):
         if error.passes or error.status in (401, 403):
             return ConnectionLost(error.message, detail=error.steady_detail, hint=error.hint)
         return ProcessingError(f"lookup {self.Id}: the search in '{self.options.index}' is refused", detail=str(error))
-
-    def _new_backoff(self) -> Backoff:
-        options = self._connection.options
-        return Backoff(options.reconnect_delay, options.reconnect_delay_max)
 
     async def _find(self, keys: list[Any]) -> dict[Any, Any]:
         options = self.options

@@ -40,7 +40,7 @@ class CompactLookupOptions(TableFileOptions):
 class CompactLookup(MappingLookup):
     """A table of up to tens of millions of rows from the same files as `FileLookup`, in little memory, for `LookupEnricher`.
 
-    The rows are written once into a sorted file (LMDB), which is mapped into memory: about 90 bytes a row, which the operating
+    The rows are written once into a sorted file (LMDB), which is mapped into memory: about 110 bytes a row, which the operating
     system shares among all processes that use it and drops when it needs the room. An answer takes about twice as long as from a
     dict. A start with an unchanged file finds the table ready. Values are kept as JSON: dates come back as text.
 

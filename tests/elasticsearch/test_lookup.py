@@ -35,7 +35,9 @@ def ask(url, questions, lookup=ElasticSearchLookup, **config):
 
     def prepare(app):
         connect(url)(app)
-        app.pump_service.add_lookup(lookup(app, "ES", "L", config))
+        app.pump_service.add_lookup(
+            lookup(app, "ES", "L", {"reconnect_delay": "20ms", "reconnect_delay_max": "100ms", **config})
+        )
 
     async def during(app):
         await until(app.pump_service.Pipelines["P"].is_ready)
