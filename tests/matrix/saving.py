@@ -26,13 +26,15 @@ class StoredMatrix:
         self.store = Store(":memory:")
 
     def barrier(self, matrix: Matrix) -> None:
-        saved = matrix.save()
+        self.commit(matrix, matrix.save())
+
+    def commit(self, matrix: Matrix, saved: Any) -> None:
         self.store.commit(Commit(shared={matrix.Id: (["P"], saved)}))
         saved.done()
 
-    def failed_barrier(self, matrix: Matrix) -> None:
+    def fail(self, matrix: Matrix, saved: Any) -> None:
         try:
-            self.store.commit(Commit(shared={matrix.Id: (["P"], Failing(matrix.save()))}))
+            self.store.commit(Commit(shared={matrix.Id: (["P"], Failing(saved))}))
         except StoreError:
             return
         raise AssertionError("it did not fail")
