@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from .text import printable
+
 if TYPE_CHECKING:
     from ..testing.cases import CaseFile
     from ..testing.trying import Result
@@ -121,11 +123,11 @@ def _say(result: Result, *, verbose: bool) -> None:
     print(f"{'ERROR' if result.problems else 'FAIL '} {case.name}  ({case.file.path}:{case.line})")
     for text in [*map(str, result.problems), *result.mismatches]:
         first, *rest = text.splitlines()
-        print(f"      {first}")
+        print(f"      {printable(first)}")
         for line in rest:
-            print(f"        {line}")
+            print(f"        {printable(line)}")
     for line in result.log if verbose else ():
-        print(f"      log: {line}")
+        print(f"      log: {printable(line)}")
 
 
 def _sum_up(results: list[Result]) -> int:

@@ -44,6 +44,17 @@ def test_it_shows_what_failed_and_where(here, capsys):
     assert sorted(path.name for path in here.iterdir()) == ["pump.test.yaml", "pump.yaml"], "a test leaves nothing behind"
 
 
+def test_an_event_steers_no_terminal(here, capsys):
+    here.joinpath("pump.test.yaml").write_text(
+        'cases: [{name: x, mocks: {P.FilterProcessor: {error: "\\x9b2J"}}, given: {P: ["\\x1b[2J"]}, expect: {outputs: {P: []}}}]'
+    )
+    assert main(["test", "pump.yaml", "-v"]) == 1
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "\x9b" not in said
+    assert "errors that nobody expected" in said
+
+
 def test_only_cases_of_that_name_run(here, capsys):
     assert main(["test", "pump.yaml", "-k", "SMALL", "-v"]) == 0
     assert capsys.readouterr().out.startswith("ok    small ones are dropped  (")
