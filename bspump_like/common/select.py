@@ -24,6 +24,15 @@ class SelectProcessor(Processor):
     In: dict. Out: with `keep` or `rename` a new dict, otherwise the same. `keep`, `remove` and `rename` use the names that the
     event came with; `set` comes last. Fields that are missing are passed over. Raises: AttributeError, if the event is not
     a dict.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{origin: EWR, flight: 1545, tail: N14228}]}}
+            processors:
+              - {class: SelectProcessor, config: {keep: [flight, origin], rename: {flight: number}}}
+            sink: {class: PPrintSink}
     """
 
     class Options(ConcurrencyOptions):

@@ -21,6 +21,17 @@ class ElasticSearchAggsSource(TriggerSource):
 
     Out: one dict for each innermost bucket: the keys of the buckets around it by the names of their aggregations,
     `doc_count`, and the values of metric aggregations by their names. Of a composite aggregation, every page.
+
+    Example:
+        connections:
+          - {id: Search, class: ElasticSearchConnection, config: {url: "${ELASTICSEARCH:http://localhost:9200}"}}
+        pipelines:
+          - id: Example
+            sources:
+              - class: ElasticSearchAggsSource
+                args: {connection: Search, request_body: {size: 0, aggs: {origins: {terms: {field: origin.keyword}}}}}
+                config: {index: flights}
+            sink: {class: PPrintSink}
     """
 
     class Options(SearchOptions):

@@ -96,6 +96,15 @@ class ElasticSearchConnection(Connection):
 
     Code of one's own may hand documents over without an ElasticSearchSink: `consume` takes them, `await drained()` waits until
     they are stored. Publishes `ElasticSearchConnection.pause!` and `unpause!` when too many bulks wait, and when they are fewer.
+
+    Example:
+        connections:
+          - {id: Search, class: ElasticSearchConnection, config: {url: "${ELASTICSEARCH:http://localhost:9200}"}}
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{_id: UA1545, origin: EWR}, {_id: UA1714, origin: LGA}]}}
+            sink: {class: ElasticSearchSink, args: {connection: Search}, config: {index: flights}}
     """
 
     class Options(ElasticSearchConnectionOptions):

@@ -69,6 +69,15 @@ class ElasticSearchSink(Sink):
     What the cluster cannot take now (429, 503, no answer) is tried again, alone and for ever; what it will never take
     becomes a dead letter with the cluster's reason. A barrier waits until every document before it is stored. Documents with
     the same id keep their order.
+
+    Example:
+        connections:
+          - {id: Search, class: ElasticSearchConnection, config: {url: "${ELASTICSEARCH:http://localhost:9200}"}}
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{_id: UA1545, origin: EWR}, {_id: UA1714, origin: LGA}]}}
+            sink: {class: ElasticSearchSink, args: {connection: Search}, config: {index: flights}}
     """
 
     class Options(ElasticSearchSinkOptions):

@@ -63,6 +63,17 @@ class ElasticSearchSource(TriggerSource):
     Out: the `_source` of each hit, a dict. Context: `es_index`, `es_id`.
     With `paging: search_after` and a `sort_by` that only grows, a later cycle, or a restart, goes on after the last hit. A
     scroll begins anew: what a failed cycle has handed over comes again.
+
+    Example:
+        connections:
+          - {id: Search, class: ElasticSearchConnection, config: {url: "${ELASTICSEARCH:http://localhost:9200}"}}
+        pipelines:
+          - id: Example
+            sources:
+              - class: ElasticSearchSource
+                args: {connection: Search, request_body: {query: {match: {origin: EWR}}}}
+                config: {index: flights}
+            sink: {class: PPrintSink}
     """
 
     class Options(ElasticSearchSourceOptions):

@@ -67,6 +67,18 @@ class InfluxDBConnection(Connection):
         InfluxDBConnection(app, "InfluxConnection1", {"url": "http://influx:8086/", "db": "metrics"})
 
     With `bucket`, `org` and `token` it is the 2.x write interface, which 1.8 and 3.x have too.
+
+    Example:
+        connections:
+          - {id: Influx, class: InfluxDBConnection, config: {url: "${INFLUXDB:http://localhost:8086}", db: flights}}
+        pipelines:
+          - id: Example
+            sources:
+              - class: IteratorSource
+                args:
+                  iterator:
+                    - {measurement: delays, tags: {origin: EWR}, fields: {delay: 2.5}, time: 1767225600}
+            sink: {class: InfluxDBSink, args: {connection: Influx}}
     """
 
     class Options(InfluxDBConnectionOptions):

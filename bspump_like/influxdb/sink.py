@@ -31,6 +31,18 @@ class InfluxDBSink(Sink):
     time of its arrival here, so that to write it twice is to write it once; a ready line without one gets the server's.
     Raises: ProcessingError, for anything else. A point that the server refuses becomes a dead letter with the server's
     reason; the others of its bucket are written. What cannot be written now is tried again for ever.
+
+    Example:
+        connections:
+          - {id: Influx, class: InfluxDBConnection, config: {url: "${INFLUXDB:http://localhost:8086}", db: flights}}
+        pipelines:
+          - id: Example
+            sources:
+              - class: IteratorSource
+                args:
+                  iterator:
+                    - {measurement: delays, tags: {origin: EWR}, fields: {delay: 2.5}, time: 1767225600}
+            sink: {class: InfluxDBSink, args: {connection: Influx}}
     """
 
     class Options(ProcessorOptions):

@@ -58,6 +58,15 @@ class KafkaConnection(Connection):
         KafkaConnection(app, "KafkaConnection", {"bootstrap_servers": "kafka1:9092,kafka2:9092"})
 
     The client is aiokafka. Each source and sink opens its own sockets; the connection says how.
+
+    Example:
+        connections:
+          - {id: Kafka, class: KafkaConnection, config: {bootstrap_servers: "${KAFKA:localhost:9092}"}}
+        pipelines:
+          - id: Example
+            sources:
+              - {class: KafkaSource, args: {connection: Kafka}, config: {topic: flights, group_id: example}}
+            sink: {class: PPrintSink}
     """
 
     class Options(KafkaConnectionOptions):

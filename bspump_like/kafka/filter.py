@@ -18,6 +18,17 @@ class KafkaKeyFilter(Processor):
     """Drop the events whose Kafka key is not among `keys`.
 
     In and out: any event of a KafkaSource, unchanged.
+
+    Example:
+        connections:
+          - {id: Kafka, class: KafkaConnection, config: {bootstrap_servers: "${KAFKA:localhost:9092}"}}
+        pipelines:
+          - id: Example
+            sources:
+              - {class: KafkaSource, args: {connection: Kafka}, config: {topic: flights, group_id: example}}
+            processors:
+              - {class: KafkaKeyFilter, args: {keys: [EWR, LGA]}}
+            sink: {class: PPrintSink}
     """
 
     class Options(ConcurrencyOptions):

@@ -87,6 +87,15 @@ class KafkaSink(Sink):
     With `delivery: exactly_once` the messages of a barrier and the offsets of the KafkaSources of this pipeline are one
     transaction: after any crash, a consumer that reads committed messages finds every one once. Input waits while a barrier
     ends, so a longer `commit_interval` gives more throughput.
+
+    Example:
+        connections:
+          - {id: Kafka, class: KafkaConnection, config: {bootstrap_servers: "${KAFKA:localhost:9092}"}}
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{flight: 1545, origin: EWR}, {flight: 1714, origin: LGA}]}}
+            sink: {class: KafkaSink, args: {connection: Kafka}, config: {topic: flights}}
     """
 
     class Options(KafkaSinkOptions):
@@ -206,7 +215,17 @@ def _check_compression(name: str) -> None:
 
 
 class KafkaBatchSink(KafkaSink):
-    """The old name of a sink that produces by the batch; every KafkaSink does."""
+    """The old name of a sink that produces by the batch; every KafkaSink does.
+
+    Example:
+        connections:
+          - {id: Kafka, class: KafkaConnection, config: {bootstrap_servers: "${KAFKA:localhost:9092}"}}
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{flight: 1545, origin: EWR}, {flight: 1714, origin: LGA}]}}
+            sink: {class: KafkaBatchSink, args: {connection: Kafka}, config: {topic: flights}}
+    """
 
     class Options(KafkaSinkOptions):
         """The options of KafkaSink, and one kept for old configuration files."""

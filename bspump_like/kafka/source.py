@@ -123,6 +123,15 @@ class KafkaSource(ReaderSource):
     is made durable and its offset committed. While the pipeline is throttled, partitions are paused and the client goes on
     polling, so heartbeats never wait for processing. Without a group all partitions are ours; workers divide them by their
     numbers.
+
+    Example:
+        connections:
+          - {id: Kafka, class: KafkaConnection, config: {bootstrap_servers: "${KAFKA:localhost:9092}"}}
+        pipelines:
+          - id: Example
+            sources:
+              - {class: KafkaSource, args: {connection: Kafka}, config: {topic: flights, group_id: example}}
+            sink: {class: PPrintSink}
     """
 
     class Options(KafkaSourceOptions):

@@ -41,6 +41,13 @@ class SQLiteSink(Sink):
     All events of a barrier are one transaction. After a crash what was written behind the last stored position is taken back, so
     that every event is in the table exactly once; with a `key` a row replaces the earlier one with the same key.
     A row that the table refuses (a constraint, a column that is not there) goes the way of `on_error`, the others are written.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{flight: 1545, origin: EWR}, {flight: 1714, origin: LGA}]}}
+            sink: {class: SQLiteSink, config: {path: flights.db, table: flights, key: flight}}
     """
 
     class Options(ProcessorOptions):

@@ -30,6 +30,13 @@ class SQLiteSource(TriggerSource):
     passed are not seen. Without it each cycle sends all rows. A trigger starts the cycles; without one there is a single cycle.
 
     Out: one dict a row, column -> value. Raises: ConnectionLost, if the file is locked or gone; the cycle is then run again.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: SQLiteSource, config: {path: flights.db, table: flights}}
+            sink: {class: PPrintSink}
     """
 
     class Options(SourceOptions):

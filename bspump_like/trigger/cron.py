@@ -21,6 +21,15 @@ class CronTrigger(Trigger):
 
     Times that pass while the application is down are lost. Of those that pass while the machine is busy or suspended the
     last one is fired, late.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - class: IteratorSource
+                args: {iterator: [tick]}
+                trigger: {class: CronTrigger, args: {cron: "*/2 * * * * *"}}
+            sink: {class: PPrintSink}
     """
 
     def __init__(

@@ -18,6 +18,15 @@ class OpportunisticTrigger(Trigger):
 
     A cycle found something if the pipeline took an event during it. So a folder of a thousand files is read without a pause,
     and an empty one is looked at every few seconds.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - class: IteratorSource
+                args: {iterator: [tick]}
+                trigger: {class: OpportunisticTrigger, args: {chilldown_period: 1s}}
+            sink: {class: PPrintSink}
     """
 
     def __init__(

@@ -18,6 +18,15 @@ class PeriodicTrigger(Trigger):
 
     The grid does not drift: firings are at start + n * interval. Those that a busy or suspended machine missed are
     skipped, not made up for.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - class: IteratorSource
+                args: {iterator: [tick]}
+                trigger: {class: PeriodicTrigger, args: {interval: 1s}}
+            sink: {class: PPrintSink}
     """
 
     def __init__(

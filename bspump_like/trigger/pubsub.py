@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
 
 class PubSubTrigger(Trigger):
-    """Fires whenever one of some messages is published, `Application.tick/60!` or one of your own."""
+    """Fires whenever one of some messages is published, `Application.tick/60!` or one of your own.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - class: IteratorSource
+                args: {iterator: [tick]}
+                trigger: {class: PubSubTrigger, args: {message_types: Application.run!}}
+            sink: {class: PPrintSink}
+    """
 
     def __init__(
         self, app: BSPumpApplication, message_types: str | Sequence[str], pubsub: asab.PubSub | None = None,

@@ -16,6 +16,15 @@ class RunOnceTrigger(Trigger):
 
     When all sources that are not fed by other pipelines have finished, everything is drained, committed, and the application
     ends.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - class: IteratorSource
+                args: {iterator: [tick]}
+                trigger: {class: RunOnceTrigger}
+            sink: {class: PPrintSink}
     """
 
     def __init__(self, app: BSPumpApplication, id: str | None = None) -> None:
