@@ -42,6 +42,7 @@ NAMED: dict[str, str] = {
 
 _USE = re.compile(r"%\{(\w+)(?::([\w.@-]+)(?::(int|float))?)?\}")
 _DEEPEST = 20
+_LONGEST = 20_000
 
 
 def _expressions(value: Any) -> list[str]:
@@ -74,6 +75,7 @@ class _Grok:
 
     def __init__(self, text: str, named: Mapping[str, str]) -> None:
         self._named = named
+        self._length = 0
         self._fields: list[tuple[str, Callable[[str], Any]]] = []
         self.regular = Regular(self._translated(text, 0))
         if not self._fields and "(?P<" not in text:
@@ -88,6 +90,9 @@ class _Grok:
         name, field, kind = use.groups()
         if name not in self._named:
             raise ValueError(f"there is no pattern '{name}'; {nearest(name, list(self._named))}")
+        self._length += len(self._named[name])
+        if self._length > _LONGEST:
+            raise ValueError(f"with the patterns that it names it has more than {_LONGEST} characters")
         if field is None:
             return f"(?:{self._translated(self._named[name], depth + 1)})"
         # Fields may come several times and be called anything; a group may not.

@@ -79,6 +79,9 @@ def test_every_named_pattern_can_be_compiled(name):
     assert _Grok(f"%{{{name}:it}}", NAMED).regular.pattern
 
 
+DOUBLING = {f"A{number}": f"%{{A{number + 1}}}%{{A{number + 1}}}" for number in range(19)} | {"A19": "x"}
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
@@ -86,6 +89,7 @@ def test_every_named_pattern_can_be_compiled(name):
         ({"match": "plain"}, "names no field"),
         ({"match": "%{A:a}", "patterns": {"A": "x%{B}", "B": "%{A}"}}, "in a circle"),
         ({"match": "%{INT:a} ("}, "is no pattern"),
+        ({"match": "%{A0:a}", "patterns": DOUBLING}, "has more than 20000 characters"),
         ({"match": []}, "expected a pattern"),
     ],
 )
