@@ -8,9 +8,10 @@ from typing import Any
 
 from ..config import nearest
 from ..errors import ConfigError
-from ..expression.compiler import Compiler, Local, fields_of
+from ..expression.compiler import Compiler, Local
 from ..expression.generated import Scope
 from ..expression.program import Source, build
+from ..expression.reading import fields_of
 from ..expression.runtime import explanation
 from .loader import Node
 

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 from ..errors import ProcessingError
 from .access import shown
-from .compiler import Code, Compiler, fields_of
+from .compiler import Code, Compiler
 from .error import ExpressionError
 from .functions.table import MAX_TEXT
 from .generated import Scope
 from .program import Evaluate, Source, build
+from .reading import fields_of
 from .runtime import explanation
 
 MAX_BITS = 1024

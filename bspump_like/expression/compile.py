@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .compiler import Compiler, fields_of
+from .compiler import Compiler
 from .generated import Scope
 from .program import Evaluate, Source, build
+from .reading import fields_of
 from .runtime import explanation
 from .template import Missing, split, writer
 

@@ -10,16 +10,16 @@ are bound to names of ours.
 from __future__ import annotations
 
 import ast
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
-from ..config import nearest
 from . import access
 from .error import ExpressionError
 from .functions import FUNCTIONS, Function
 from .generated import Scope
-from .syntax import MAX_INTEGER, column, end_column
+from .reading import LITERALS
+from .refused import REFUSED, nearest_function, refused_construct, refused_operator
+from .syntax import MAX_INTEGER, column
 
 Kind = Literal["number", "text", "flag", "any"]
 
@@ -48,38 +48,11 @@ class Local(NamedTuple):
     text: str
 
 
-_LITERALS: dict[str, Any] = {"true": True, "false": False, "null": None, "none": None}
-RESERVED = frozenset({*_LITERALS, "event", "context"})
-"""Names that mean no field."""
-
 _ARITHMETIC: dict[type[ast.operator], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%",
 }  # fmt: skip
 _ORDER: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _EQUALITY: dict[type[ast.cmpop], str] = {ast.Eq: "==", ast.NotEq: "!="}
-
-_REFUSED: dict[type[ast.AST], tuple[str, str]] = {
-    ast.Pow: ("'**' is not an operator here", "use pow(x, y)"),
-    ast.LShift: ("'<<' is not an operator here", "multiply"),
-    ast.RShift: ("'>>' is not an operator here", "divide with //"),
-    ast.BitAnd: ("'&' is not an operator here", "write 'and', or bit_and(x, y) for numbers"),
-    ast.BitOr: ("'|' is not an operator here", "write 'or'"),
-    ast.BitXor: ("'^' is not an operator here", "use pow(x, y) for a power"),
-    ast.MatMult: ("'@' is not an operator here", 'write the name of such a field as event["@..."]'),
-    ast.Invert: ("'~' is not an operator here", "write 'not'"),
-    ast.Lambda: ("functions cannot be defined here", ""),
-    ast.ListComp: ("there are no loops here", "use the functions for lists: join, any_of, all_of, sum, ..."),
-    ast.SetComp: ("there are no loops here", ""),
-    ast.DictComp: ("there are no loops here", ""),
-    ast.GeneratorExp: ("there are no loops here", ""),
-    ast.NamedExpr: ("':=' is not an operator here", "write '==' to compare; assign with AssignProcessor"),
-    ast.JoinedStr: ('f"..." does not exist here', "add texts with +, or write a template with {{ ... }}"),
-    ast.Await: ("'await' does not exist here", ""),
-    ast.Yield: ("'yield' does not exist here", ""),
-    ast.YieldFrom: ("'yield' does not exist here", ""),
-    ast.Starred: ("'*' before a value does not exist here", ""),
-    ast.Set: ("{...} with values does not exist here", "write a list: [a, b]"),
-}
 
 
 class Compiler:
@@ -127,8 +100,8 @@ class Compiler:
 
     def _visit(self, node: ast.expr) -> Code:
         method = getattr(self, f"_{type(node).__name__.lower()}", None)
-        if method is None or type(node) in _REFUSED:
-            raise self._refusal(node, node)
+        if method is None or type(node) in REFUSED:
+            raise refused_construct(node, self._text)
         code: Code = method(node)
         return code
 
@@ -148,8 +121,8 @@ class Compiler:
 
     def _name(self, node: ast.Name) -> Code:
         name = node.id
-        if name in _LITERALS:
-            return self._constant(ast.Constant(_LITERALS[name]))
+        if name in LITERALS:
+            return self._constant(ast.Constant(LITERALS[name]))
         if name in ("event", "context"):
             return Code(name, nullable=False)
         if isinstance(self._names.get(name), Local):
@@ -232,7 +205,7 @@ class Compiler:
     def _identity(self, node: ast.Compare) -> Code:
         word = "is" if isinstance(node.ops[0], ast.Is) else "is not"
         right = node.comparators[0]
-        value = right.value if isinstance(right, ast.Constant) else _LITERALS.get(getattr(right, "id", ""), right)
+        value = right.value if isinstance(right, ast.Constant) else LITERALS.get(getattr(right, "id", ""), right)
         if value is not None:
             raise self._error(f"'{word}' is for null only", right, f"write '{'==' if word == 'is' else '!='}'")
         return Code(f"({self._visit(node.left).text} {word} None)", "flag", nullable=False)
@@ -297,14 +270,14 @@ class Compiler:
         """Return the text and the kind of a part of an arithmetic expression; what may be None is put into `tests`."""
         if isinstance(node, ast.BinOp):
             if type(node.op) not in _ARITHMETIC:
-                raise self._refused_operator(node)
+                raise refused_operator(node, self._text)
             left, right = self._operand(node.left, tests), self._operand(node.right, tests)
             return self._combined(_ARITHMETIC[type(node.op)], left, right)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
             sign = "-" if isinstance(node.op, ast.USub) else "+"
             return f"({sign}{self._operand(node.operand, tests)[0]})", "number"
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert):
-            raise self._refusal(node.op, node)
+            raise refused_construct(node, self._text, node.op)
         code = self._visit(node)
         return self._tested(code, tests), code.kind
 
@@ -403,24 +376,8 @@ class Compiler:
 
     # Messages
 
-    def _refusal(self, what: ast.AST, node: ast.expr) -> ExpressionError:
-        message, hint = _REFUSED.get(type(what), (f"'{type(what).__name__}' does not exist here", ""))
-        return self._error(message, node, hint)
-
-    def _refused_operator(self, node: ast.BinOp) -> ExpressionError:
-        message, hint = _REFUSED[type(node.op)]
-        sign = message.split("'")[1]
-        place = self._text.find(sign, end_column(node.left, self._text) - 1) + 1
-        return ExpressionError(message, column=place, text=self._text, hint=hint)
-
     def _error(self, message: str, node: ast.AST, hint: str = "") -> ExpressionError:
         return ExpressionError(message, column=column(node, self._text), text=self._text, hint=hint)
-
-
-def nearest_function(name: str, known: list[str]) -> str:
-    """Return what was probably meant; without a near name, where the list is."""
-    hint = nearest(name, known)
-    return hint if hint.startswith("did you mean") else "the functions are listed in docs/how-to/expressions.md"
 
 
 def _constants(node: ast.expr) -> frozenset[Any] | None:
@@ -429,8 +386,8 @@ def _constants(node: ast.expr) -> frozenset[Any] | None:
         return None
     values = []
     for item in node.elts:
-        if isinstance(item, ast.Name) and item.id in _LITERALS:
-            values.append(_LITERALS[item.id])
+        if isinstance(item, ast.Name) and item.id in LITERALS:
+            values.append(LITERALS[item.id])
         elif isinstance(item, ast.Constant):
             values.append(item.value)
         elif isinstance(item, ast.UnaryOp) and isinstance(item.op, ast.USub) and isinstance(item.operand, ast.Constant):
@@ -440,24 +397,3 @@ def _constants(node: ast.expr) -> frozenset[Any] | None:
         else:
             return None
     return frozenset(values)
-
-
-def fields_of(tree: ast.expr, names: Set[str] = frozenset()) -> Iterator[str]:
-    """Yield the names of the fields that an expression reads, as often as it reads them."""
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and id(node) not in called and node.id not in RESERVED and node.id not in names:
-            yield node.id
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "event":
-            yield node.attr
-        elif (
-            isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "event"
-            and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
-        ):  # fmt: skip
-            yield node.slice.value
-
-
-def used_twice(trees: list[ast.expr], names: Set[str]) -> list[str]:
-    """Return the fields that are read more than once, in the order of their first reading."""
-    counted = Counter(name for tree in trees for name in fields_of(tree, names))
-    return [name for name, count in counted.items() if count > 1]

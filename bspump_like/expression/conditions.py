@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from ..config import nearest
 from .access import shown
-from .compiler import Compiler, fields_of
+from .compiler import Compiler
 from .generated import Scope
 from .program import Evaluate, Source, build
+from .reading import fields_of
 from .regular import Regular
 from .runtime import explanation
 

@@ -21,8 +21,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ..errors import BSPumpError
-from .compiler import Code, Compiler, used_twice
+from .compiler import Code, Compiler
 from .generated import Scope, generate
+from .reading import used_twice
 from .runtime import Explain
 from .syntax import parse
 

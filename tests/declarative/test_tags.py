@@ -9,7 +9,7 @@ import pytest
 from bspump_like.declarative import DeclarationError, compile_declaration
 from bspump_like.declarative.builder import known_tags
 from bspump_like.errors import ProcessingError
-from bspump_like.expression.compiler import RESERVED
+from bspump_like.expression.reading import RESERVED
 
 EVENT = {
     "a": 7, "b": 2, "text": "Hello World", "none": None, "list": [1, 2, 3], "dict": {"x": {"y": 5}}, "ip": "10.1.2.3",
