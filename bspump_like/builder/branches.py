@@ -237,7 +237,7 @@ class _Pipeline:
                 self._branches.mark(sink, origin)
         above = self._pipeline.get("config")
         if isinstance(above, dict) and isinstance(above.get("error_scopes"), list):
-            names = {_name(step) for step in [*behind, sink]}
+            names = {str(_name(step)) for step in [*behind, sink]}
             above["error_scopes"], config["error_scopes"] = divide(above["error_scopes"], names)
         self._branches.add(made, place)
 

@@ -331,7 +331,7 @@ class PumpBuilder:
                 self._report.unsound.add(problem.path[:-1])
             elif not isinstance(problem, shape.Harmless) or problem.path[-1:] == ("id",):
                 self._report.unsound.add(problem.path)
-        self._report.add(found)
+        self._report.add(problem for problem in found if not isinstance(problem, shape.Silent))
         pipelines = tree.get("pipelines")
         self.links.known.declared |= {
             str(one.get("id") or one.get("class")) for one in pipelines or () if isinstance(one, Mapping)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..config import nearest
 from ..errors import Problem
 from .positions import KeyPath
+from .steps import KINDS, WAY_KEYS
 
 _TEXT, _OBJECT, _LIST, _FLAG, _ANY = "text", "an object", "a list", "true or false", "anything"
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -24,15 +26,21 @@ class Shape:
         name: How a person calls it.
         keys: Key -> type.
         required: Keys that must be there and not be empty.
+        instead: Keys that make something else of it, and may have been meant by a misspelled one.
     """
 
     name: str
     keys: Mapping[str, str]
     required: tuple[str, ...] = ()
+    instead: tuple[str, ...] = ()
 
 
 class Harmless(Problem):
     """A mistake that does not keep the part from being built, so that the rest of it can be checked, too."""
+
+
+class Silent(Problem):
+    """A part cannot be built for a mistake that is said elsewhere."""
 
 
 class WrongKey(Problem):
@@ -52,7 +60,7 @@ PIPELINE = Shape("a pipeline", {
     **_COMMON, "source": _ANY, "sources": _ANY, "processors": _LIST, "sink": _OBJECT,
 })  # fmt: skip
 SOURCE = Shape("a source", {**_COMMON, "trigger": _OBJECT}, ("class",))
-PROCESSOR = Shape("a processor", _COMMON, ("class",))
+PROCESSOR = Shape("a processor", _COMMON, ("class",), KINDS)
 SINK = Shape("a sink", _COMMON, ("class",))
 TRIGGER = Shape(
     "a trigger", {key: _COMMON[key] for key in ("id", "module", "class", "args", "description")}, ("class",)
@@ -186,13 +194,21 @@ def _object(value: Any, shape: Shape, path: KeyPath) -> Iterator[Problem]:
             yield Harmless(f"unknown key '{key}' in {shape.name}", (*path, key), hint=_remedy(key, shape))
         elif item is not None and not isinstance(item, _TYPES[wanted]):
             yield WrongKey(f"'{key}' must be {wanted}, here is {_kind(item)}", (*path, key))
+    misspelled = [key for key in value if key not in shape.keys]
     for key in shape.required:
-        if value.get(key) in _ABSENT:
-            yield Problem(f"{shape.name} needs '{key}'", path)
+        if value.get(key) not in _ABSENT:
+            continue
+        if any(difflib.get_close_matches(one, (key, *shape.instead), n=1) for one in misspelled):
+            yield Silent("", path)
+        else:
+            either = " or ".join(["'class'", *(f"'{one}'" for one in shape.instead)]) if shape.instead else f"'{key}'"
+            yield Problem(f"{shape.name} needs {either}", path)
 
 
 def _remedy(key: str, shape: Shape) -> str:
-    hint = nearest(key, shape.keys)
+    if key in WAY_KEYS and shape.instead:
+        return "it belongs to a step with 'when' or 'case'"
+    hint = nearest(key, (*shape.keys, *shape.instead))
     if hint.startswith("did you mean") or "config" not in shape.keys:
         return hint
     return f"an option belongs into 'config'; {hint}"

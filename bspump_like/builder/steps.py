@@ -65,7 +65,8 @@ def divide(scopes: list[Any], behind: set[str]) -> tuple[list[Any], list[Any]]:
         if not isinstance(scope, dict):
             first.append(scope)
             continue
-        begins_behind, ends_behind = scope.get("from") in behind, scope.get("to") in behind or not scope.get("to")
+        begins_behind = str(scope.get("from")) in behind
+        ends_behind = not scope.get("to") or str(scope["to"]) in behind
         if not begins_behind:
             first.append({key: value for key, value in scope.items() if key != "to" or not ends_behind})
         if begins_behind or ends_behind:

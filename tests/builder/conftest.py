@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def mistakes(tmp_path: Path) -> Mistakes:
-    """Build a definition and return what is wrong with it, as it is printed, without the directory."""
+    """Build a definition and return what is wrong with it, as it is printed, without the directory and lines of our code."""
 
     def mistakes(
         text: str, files: Mapping[str, str] | None = None, config: Mapping[str, Mapping[str, str]] | None = None,
@@ -49,7 +50,7 @@ def mistakes(tmp_path: Path) -> Mistakes:
             try:
                 PumpBuilder(str(directory / "pump.yaml"), **arguments).construct_pump(app, app.pump_service)  # type: ignore[arg-type]
             except ConfigError as error:
-                said = (str(problem).replace(f"{directory}/", "") for problem in error.problems)
+                said = (re.sub(r"\.py:\d+", ".py:N", str(problem)).replace(f"{directory}/", "") for problem in error.problems)
                 return [one.replace(str(directory), "HERE").replace(str(tmp_path), "ABOVE") for one in said]
         return []
 

@@ -121,6 +121,11 @@ MISTAKES = [
         "pump.yaml:4: a sink needs 'class'",
     ),
     Mistake(
+        "a misspelled class key",
+        HEAD + "  sink: {clas: NullSink}\n",
+        "pump.yaml:4: unknown key 'clas' in a sink (did you mean 'class'?)",
+    ),
+    Mistake(
         "a misspelled key of a part",
         HEAD + "  sink: {clas: NullSink, class: NullSink}\n",
         "pump.yaml:4: unknown key 'clas' in a sink (did you mean 'class'?)",
@@ -238,7 +243,7 @@ MISTAKES = [
     Mistake(
         "an argument that the constructor cannot take",
         "pipelines:\n- id: P\n  source: {module: bspump_like.testing, class: ListSource, args: {events: 7}}\n" + SINK,
-        "pump.yaml:3: cannot be constructed: TypeError: 'int' object is not iterable at parts.py:38",
+        "pump.yaml:3: cannot be constructed: TypeError: 'int' object is not iterable at parts.py:N",
     ),
     Mistake(
         "a number that is none",

@@ -162,6 +162,17 @@ MISTAKES = [
         "pump.yaml:13: unknown key 'width' in the use of a template (did you mean 'with'?)",
     ),
     Mistake(
+        "branch: misspelled step",
+        HEAD + "  processors:\n  - wehn: delay > 1\n    to: Q\n" + SINK,
+        "pump.yaml:5: unknown key 'wehn' in a processor (did you mean 'when'?)",
+        "pump.yaml:6: unknown key 'to' in a processor (it belongs to a step with 'when' or 'case')",
+    ),
+    Mistake(
+        "branch: neither a class nor a branch",
+        HEAD + "  processors:\n  - {id: Parse}\n" + SINK,
+        "pump.yaml:5: a processor needs 'class' or 'when' or 'case' or 'fork'",
+    ),
+    Mistake(
         "branch: condition that ends too early",
         HEAD + "  processors:\n  - when: delay >> \n    to: Q\n" + SINK,
         "pump.yaml:5: pipeline P, when: option 'when' has 'delay >>': column 9: the expression ends too early "
