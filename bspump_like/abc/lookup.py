@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from ..config import Configurable, Seconds, option
+from ..config import Configurable, Seconds, Size, option
 from ..errors import BSPumpError, ConfigError, ConnectionLost, Problem
 from .backoff import Backoff, BackoffOptions
 from .master import KeptTable, Master, kept_path, master_of, source_of
@@ -40,6 +40,7 @@ class LookupOptions(BackoffOptions):
     master_timeout: Seconds = option(
         30.0, "seconds to wait for the master, for the connection and for each piece of the answer", gt=0
     )
+    master_max_size: Size = option(1_000_000_000, "bytes of a table to take from a master, decompressed", ge=1)
     master_token: str = option("", "token of the master's web server", secret=True)
     master_period: Seconds = option(
         60.0, "seconds between two questions to the master whether the table has changed; 0: only at the start", ge=0
@@ -251,10 +252,10 @@ class Lookup(Configurable):
 
     def _master(self) -> Master:
         options = self.options
+        limits = (options.master_timeout, options.master_max_size, options.master_token)
         if options.master_url:
-            id = options.master_lookup_id or self.Id
-            return master_of(options.master_url, id, options.master_timeout, options.master_token)
-        return source_of(options.source_url, options.master_timeout, options.master_token)
+            return master_of(options.master_url, options.master_lookup_id or self.Id, *limits)
+        return source_of(options.source_url, *limits)
 
     async def _take_kept(self, kept: KeptTable) -> None:
         try:

@@ -7,12 +7,17 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ..errors import ConfigError, ConnectionLost
 
+if TYPE_CHECKING:
+    from aiohttp import StreamReader
+
 ENDPOINT = "/bspump/v1/lookup/"
 _MODIFIED = "Last-Modified: "
+_SHOWN = 200  # bytes of what comes with a refusal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,11 +43,15 @@ class Master:
         name: What a person calls it: `the master`.
         hints: Status of an answer -> what to do about it.
         timeout: Seconds to wait for the connection, and for each piece of the answer.
+        max_size: Bytes to take, decompressed.
         token: What the web server wants; empty: nothing.
     """
 
-    def __init__(self, url: str, name: str, hints: Mapping[int, str], timeout: float, token: str = "") -> None:
+    def __init__(
+        self, url: str, name: str, hints: Mapping[int, str], timeout: float, max_size: int, token: str = ""
+    ) -> None:  # fmt: skip
         """Ask nothing yet."""
+        self._max_size = max_size
         self.url, self._name, self._hints = url, name, hints
         self._timeout, self._token = timeout, token
 
@@ -63,9 +72,9 @@ class Master:
             ):
                 if response.status == 304:
                     return None
-                data = await response.read()
                 if response.status != 200:
-                    raise self._refused(response.status, data)
+                    raise self._refused(response.status, await response.content.read(_SHOWN))
+                data = await self._read(response.content)
                 found = await asyncio.to_thread(_named, data, response.headers)
                 return None if found.etag == etag else found
         except aiohttp.InvalidURL as error:
@@ -75,6 +84,18 @@ class Master:
             raise ConnectionLost(
                 f"{self._name} at {self.url} cannot be reached", detail=detail, hint=self._hints.get(0, "")
             ) from error
+
+    async def _read(self, content: StreamReader) -> bytes:
+        pieces, size = [], 0
+        async for piece in content.iter_chunked(1 << 20):
+            pieces.append(piece)
+            size += len(piece)
+            if size > self._max_size:
+                raise ConfigError(
+                    f"{self._name} at {self.url} is larger than {self._max_size:,} bytes",
+                    hint="raise 'master_max_size'",
+                )
+        return b"".join(pieces)
 
     def _headers(self, etag: str) -> Mapping[str, str]:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
@@ -89,24 +110,26 @@ class Master:
         message, hint = f"{self._name} at {self.url} answers {status}", self._hints.get(status, "")
         if hint:
             return ConfigError(message, hint=hint)
-        return ConnectionLost(message, detail=data[:200].decode("utf-8", "replace").strip())
+        return ConnectionLost(message, detail=data.decode("utf-8", "replace").strip())
 
 
-def master_of(url: str, lookup_id: str, timeout: float, token: str) -> Master:
+def master_of(url: str, lookup_id: str, timeout: float, max_size: int, token: str) -> Master:
     """Return the lookup of another pump, as its REST API serves it."""
     wanted = "set 'master_token' to its [web] token"
     hints = {
         0: "is it running, with [web] listen?", 401: wanted, 403: wanted,
         404: f"it has no lookup '{lookup_id}'; see 'master_lookup_id'",
     }  # fmt: skip
-    return Master(f"{url.rstrip('/')}{ENDPOINT}{quote(lookup_id, safe='')}", "the master", hints, timeout, token)
+    return Master(
+        f"{url.rstrip('/')}{ENDPOINT}{quote(lookup_id, safe='')}", "the master", hints, timeout, max_size, token
+    )
 
 
-def source_of(url: str, timeout: float, token: str) -> Master:
+def source_of(url: str, timeout: float, max_size: int, token: str) -> Master:
     """Return a table at any web server."""
     wanted = "set 'master_token' to what it wants as Bearer token"
     hints = {401: wanted, 403: wanted, 404: "see 'source_url'", 410: "see 'source_url'"}
-    return Master(url, "the table", hints, timeout, token)
+    return Master(url, "the table", hints, timeout, max_size, token)
 
 
 def _named(data: bytes, headers: Mapping[str, str]) -> Table:

@@ -244,6 +244,7 @@ def test_a_master_that_goes_away_leaves_the_last_table(master, caplog):
         ({"master_token": "wrong"}, "answers 401 (set 'master_token' to its [web] token)"),
         ({}, "answers 401"),
         ({"master_url": "http://127.0.0.1:none"}, "of the master is no URL"),
+        ({"master_token": "sesame", "master_max_size": 20}, "is larger than 20 bytes (raise 'master_max_size')"),
     ],
 )
 def test_a_mistake_ends_the_start_with_a_sentence(master, caplog, config, told):
