@@ -9,6 +9,7 @@ store says; and since that transaction is on disk before the other file is touch
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,7 +35,9 @@ class PersistentMatrixOptions(MatrixOptions):
     """Options of matrices in files."""
 
     path: str = option(
-        "", "folder of the files, of this matrix alone; empty: matrices/ID beside the store", example="var/delays"
+        "",
+        "folder of the files, of this matrix alone; empty: STORE.matrices/ID, beside the store",
+        example="var/delays",
     )
 
 
@@ -73,6 +76,7 @@ class PersistentMatrix(Matrix):
         """The folder of the files; empty before the start."""
         self._turn = 0
         self._barrier = 0
+        self._lock: int | None = None
 
     def create_path(self) -> str:
         """Make the folder of the files and return its path; override it for another place.
@@ -81,8 +85,9 @@ class PersistentMatrix(Matrix):
             OSError: It cannot be made.
         """
         store = self.App.pump_service.store_path
-        beside = pathlib.Path("var" if store == ":memory:" else pathlib.Path(store).parent)
-        path = pathlib.Path(self.options.path) if self.options.path else beside / "matrices" / self.Id
+        # By the name of the store: each of several workers has its own.
+        beside = pathlib.Path("var/memory" if store == ":memory:" else store).with_suffix(".matrices")
+        path = pathlib.Path(self.options.path) if self.options.path else beside / self.Id
         path.mkdir(parents=True, exist_ok=True)
         return str(path)
 
@@ -97,11 +102,21 @@ class PersistentMatrix(Matrix):
             return
         try:
             self.Path = await asyncio.to_thread(self.create_path)
+            self._lock = await asyncio.to_thread(_locked, os.path.join(self.Path, "lock"))
             mapped = self._allocate(self._own().shape)
+        except BlockingIOError as error:
+            raise self._refuse(f"its files in {self.Path} are in use; set 'path' to another folder") from error
         except OSError as error:
             raise self._refuse(f"its files cannot be made: {error}; set 'path' to another folder") from error
         mapped[...] = self._cells
         self._adopt(mapped)
+
+    async def on_stop(self) -> None:
+        """Let the files go."""
+        await super().on_stop()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def _allocate(self, shape: tuple[int, ...]) -> Array:
         if not self.Path:
@@ -201,6 +216,17 @@ class _SavedInFile:
         self._stored.spare = self._memory
         if self._names is not None:
             self._names.done()
+
+
+def _locked(path: str) -> int:
+    """Return a file descriptor that keeps a lock as long as it is open; BlockingIOError when somebody has it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _stamp(barrier: int) -> bytes:

@@ -43,7 +43,7 @@ def stored_matrix(matrix: Tree, store: pathlib.Path) -> Iterator[Any]:
             built = getattr(matrices, matrix["class"]).construct(app, matrix)
             found = opened.shared("M")
             if found is not None:
-                built.Path = str(store.parent.parent / "matrices" / "M")  # where the files of a persistent one are
+                built.Path = str(store.parent.parent / "store.matrices" / "M")  # where the files of a persistent one are
                 built.load(*found)
             yield built
     finally:

@@ -378,6 +378,8 @@ class InFiles:
         matrix = super().make()
         persistent = getattr(matrices, f"Persistent{type(matrix).__name__}")
         arguments = self.arguments(matrix)
+        if hasattr(self, "matrix"):
+            self.let_go()
         matrix = persistent(self.app, dtype=matrix.DType, **arguments)
         asyncio.run(matrix.on_start())
         assert isinstance(matrix.Array, np.memmap)
@@ -394,8 +396,12 @@ class InFiles:
             arguments |= {"bbox": matrix.Bbox, "resolution": matrix.Resolution}
         return arguments
 
+    def let_go(self):
+        asyncio.run(self.matrix.on_stop())
+
     def teardown(self):
         super().teardown()
+        self.let_go()
         self.folder.cleanup()
 
 

@@ -16,12 +16,19 @@ from tests.matrix.saving import StoredMatrix
 def make(app, tmp_path):
     """Return a function that makes a matrix whose files are there."""
 
+    made = []
+
     def make(folder="files"):
+        for before in made:  # as a crash would
+            asyncio.run(before.on_stop())
         matrix = PersistentNamedMatrix(app, dtype="i8", config={"path": str(tmp_path / folder)})
         asyncio.run(matrix.on_start())
+        made.append(matrix)
         return matrix
 
-    return make
+    yield make
+    for matrix in made:
+        asyncio.run(matrix.on_stop())
 
 
 @pytest.fixture
@@ -96,6 +103,12 @@ def test_folder_that_cannot_be_made_is_said(app, tmp_path):
         asyncio.run(matrix.on_start())
 
 
+def test_files_that_another_matrix_works_on_are_refused(make, app):
+    other = PersistentNamedMatrix(app, config={"path": make().Path})
+    with pytest.raises(ConfigError, match="are in use"):
+        asyncio.run(other.on_start())
+
+
 def test_matrix_that_no_part_holds_is_kept_over_a_restart(tmp_path):
     store, found = str(tmp_path / "store.db"), []
 
@@ -114,7 +127,7 @@ def test_matrix_that_no_part_holds_is_kept_over_a_restart(tmp_path):
     app = run_pump(build, store=store)
     matrix = app.pump_service.locate_matrix("M")
     assert (matrix.N2IMap, matrix.Array.tolist()) == ({"a": 0}, [1])
-    assert (tmp_path / "matrices" / "M" / "array.dat").exists()
+    assert (tmp_path / "store.matrices" / "M" / "array.dat").exists()
 
 
 def test_matrix_may_change_between_memory_and_files(tmp_path):
