@@ -46,6 +46,7 @@ from .mapping import (
     MappingValuesProcessor,
 )
 from .msgpack import MsgPackDumperProcessor, MsgPackParserProcessor
+from .multi_line import MultiLineAggregator
 from .null import NullSink
 from .pattern import PatternParserProcessor
 from .print import (
@@ -82,10 +83,11 @@ __all__ = [
     "KeyValueParserProcessor", "ListAggregationStrategy", "ListEventAggregationStrategy", "LogProcessor",
     "LookupEnricher", "MappingItemsGenerator", "MappingItemsProcessor", "MappingKeysGenerator",
     "MappingKeysProcessor", "MappingTransformator", "MappingValuesGenerator", "MappingValuesProcessor",
-    "MsgPackDumperProcessor", "MsgPackParserProcessor", "NullSink", "PPrintContextProcessor", "PPrintProcessor",
-    "PPrintSink", "PatternParserProcessor", "PrintContextProcessor", "PrintProcessor", "PrintSink", "RateLimit",
-    "RouterMixIn", "RouterProcessor", "RouterSink", "SelectProcessor", "SplitGenerator", "StdDictToJsonParser",
-    "StdJsonToDictParser", "StringAggregationStrategy", "StringToBytesParser", "SwitchProcessor", "SwitchSink",
-    "SyslogParserProcessor", "TableSink", "TeeProcessor", "TeeSource", "TextParser", "TimeZoneNormalizer",
-    "UnarchiveGenerator", "UnhexlifyProcessor", "ValidateProcessor", "XMLDumperProcessor", "XMLParserProcessor",
+    "MsgPackDumperProcessor", "MsgPackParserProcessor", "MultiLineAggregator", "NullSink", "PPrintContextProcessor",
+    "PPrintProcessor", "PPrintSink", "PatternParserProcessor", "PrintContextProcessor", "PrintProcessor",
+    "PrintSink", "RateLimit", "RouterMixIn", "RouterProcessor", "RouterSink", "SelectProcessor", "SplitGenerator",
+    "StdDictToJsonParser", "StdJsonToDictParser", "StringAggregationStrategy", "StringToBytesParser",
+    "SwitchProcessor", "SwitchSink", "SyslogParserProcessor", "TableSink", "TeeProcessor", "TeeSource",
+    "TextParser", "TimeZoneNormalizer", "UnarchiveGenerator", "UnhexlifyProcessor", "ValidateProcessor",
+    "XMLDumperProcessor", "XMLParserProcessor",
 ]  # fmt: skip
