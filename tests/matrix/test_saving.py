@@ -136,3 +136,29 @@ def test_blocks_that_differ_are_found_whatever_the_sizes(size, other):
             if changed[number * BLOCK : (number + 1) * BLOCK].tobytes() != old[number * BLOCK : (number + 1) * BLOCK].tobytes()
         ]  # fmt: skip
         assert differing(changed, old) == expected
+
+
+def test_memory_for_copies_is_taken_before_a_barrier_and_only_when_the_matrix_has_grown(app, stored):
+    matrix = NamedMatrix(app, dtype="i8")
+    matrix.add_rows([f"n{number}" for number in range(1000)])
+    prepared = []
+    for _ in range(5):
+        preparation = matrix.preparation()
+        prepared.append(preparation is not None)
+        if preparation is not None:
+            preparation()
+        stored.barrier(matrix)
+    assert prepared == [True, True, False, False, False]
+    matrix.add_rows([f"m{number}" for number in range(5000)])
+    assert matrix.preparation() is not None
+
+
+def test_copy_of_the_state_is_not_touched_by_later_events(app, stored):
+    matrix = NamedMatrix(app, dtype=[("n", "i8"), ("sum", "f8")])
+    for round_ in range(6):  # the memory of copies is used again from the third on
+        matrix.update_rows(["a", "b"], {"n": 1, "sum": 0.5})
+        saved = matrix.save()
+        matrix.update_rows(["a", "b", "c"], {"n": 100, "sum": 1})
+        stored.commit(matrix, saved)
+        again = stored.restore(NamedMatrix(app, dtype=matrix.DType))
+        assert again.Array[0].tolist() == (1 + 101 * round_, 0.5 + 1.5 * round_)
