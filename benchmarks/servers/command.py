@@ -150,7 +150,7 @@ async def _round(cluster: Cluster, result: Result, count: int, limit: float, whe
 
 
 async def _latency(cluster: Cluster, result: Result, seconds: float, rate: float | None) -> None:
-    if not result.full or result.path == "null" or not result.system.timed:
+    if not result.full or not (rate or result.rate) or result.path == "null" or not result.system.timed:
         return
     try:
         result.latency = taken = await latency(cluster, result.system, result.path, rate or result.rate / 2, seconds)

@@ -23,6 +23,7 @@ POLL = 0.05  # seconds
 START_PATIENCE = 60.0  # seconds to the first event
 STOP_PATIENCE = 20.0
 PARTITIONS = 4
+_SEEN = 0.3  # of all events must come through under our eyes, for a rate
 _CHECKED = 25  # events of each partition, or index
 
 
@@ -37,7 +38,7 @@ class Taken:
     Attributes:
         events: How many have come through.
         cpu: CPU seconds of the process tree, from its start on.
-        rate: Events per second of the clock, from the first that came through to the last.
+        rate: Events per second of the clock, from the first that came through to the last; 0 when too few were seen to come.
         peak: Most resident bytes of the process tree.
     """
 
@@ -168,7 +169,8 @@ class Run:
                 raise self.fail(f"nothing came through within {START_PATIENCE:.0f} s")
             await asyncio.sleep(POLL)
         assert first is not None
-        rate = (done - first[1]) / (now - first[0]) if now > first[0] else 0.0
+        seen = done - first[1]
+        rate = seen / (now - first[0]) if seen > count * _SEEN else 0.0
         return Taken(done, cpu, rate, self.tree.peak)
 
     async def check(self, count: int) -> None:

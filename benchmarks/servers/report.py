@@ -47,8 +47,8 @@ class Result:
 
     @property
     def rate(self) -> float:
-        """Events per second, median."""
-        return statistics.median(taken.rate for taken in self.full)
+        """Events per second, median; 0 when it is not known."""
+        return statistics.median([taken.rate for taken in self.full if taken.rate] or [0.0])
 
     @property
     def peak(self) -> int:
@@ -118,4 +118,8 @@ def tables(results: Sequence[Result]) -> str:
 def _workers(rows: Sequence[Result]) -> str:
     one = next((row for row in rows if row.system.key == "pump" and row.full), None)
     two = next((row for row in rows if row.system.key == "pump-2" and row.full), None)
-    return f"Two workers: {two.rate / one.rate:.2f} times the events/s of one." if one and two else ""
+    return (
+        f"Two workers: {two.rate / one.rate:.2f} times the events/s of one."
+        if one and two and one.rate and two.rate
+        else ""
+    )
