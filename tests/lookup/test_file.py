@@ -10,6 +10,7 @@ import pytest
 from bspump_like import ConfigError, Pipeline
 from bspump_like.lookup import DictionaryLookup, FileLookup, Lookup, MappingLookup
 from bspump_like.testing import CollectSink, ListSource, fresh_application, run_pump
+from tests.pumping import until
 
 CSV = "faa,name,lat\nEWR,Newark,40.7\nIAH,Houston,NA\n"
 ROWS = {"EWR": {"faa": "EWR", "name": "Newark", "lat": "40.7"}, "IAH": {"faa": "IAH", "name": "Houston", "lat": None}}
@@ -264,3 +265,34 @@ def test_a_table_that_somebody_still_reads_is_left_whole(tmp_path):
         lookup.deserialize(b'{"x":1}')
         lookup.deserialize(b'{"y":2}')
         assert dict(lookup) == {"y": 2}
+
+
+def test_a_lazy_lookup_is_loaded_when_somebody_says_so(tmp_path, caplog):
+    path = tmp_path / "a.csv"
+    heard = []
+
+    def on_change(message, lookup):
+        heard.append((lookup.Id, lookup.version))
+
+    def build(app):
+        app.PubSub.subscribe("bspump.Lookup.changed!", on_change)
+        app.pump_service.add_lookup(FileLookup(app, "L", config={"path": str(path), "key": "k"}, lazy=True))
+        pipeline = Pipeline(app, "P")
+        pipeline.build(Endless(app, pipeline, []), CollectSink(app, pipeline))
+        app.pump_service.add_pipeline(pipeline)
+
+    async def during(app):
+        lookup = app.pump_service.Lookups["L"]
+        await app.pump_service.Pipelines["P"].ready()
+        assert (lookup.is_ready(), lookup.status(), len(lookup)) == (True, "lazy, not loaded", 0)
+        lookup.ensure_future_update(app.Loop)  # there is no file
+        await until(lambda: "there is no file" in lookup.status())
+        path.write_text("k,v\nx,1\n")
+        lookup.ensure_future_update(app.Loop)
+        await until(lambda: heard)
+        assert (lookup.status(), dict(lookup)) == ("loaded", {"x": {"k": "x", "v": "1"}})
+        app.stop()
+
+    run_pump(build, during=during)
+    assert [id for id, _ in heard] == ["L"]
+    assert "lookup L cannot be loaded: there is no file" in caplog.text
