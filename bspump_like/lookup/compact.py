@@ -17,7 +17,7 @@ import orjson
 
 from ..abc.lookup import MappingLookup
 from ..config import option
-from ..errors import ConfigError, MissingDependency
+from ..errors import ConfigError, MissingDependency, Problem
 from .sorted_runs import sorted_unique
 from .table_file import TableFile, TableFileOptions
 
@@ -137,8 +137,15 @@ class CompactLookup(MappingLookup):
         def pairs() -> Iterator[tuple[bytes, bytes]]:
             for key, value in self._file.items():
                 counts["taken"] += 1
-                # Copied: orjson hands out more memory than it has filled.
-                yield _key(key), b"%b" % orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+                try:
+                    # Copied: orjson hands out more memory than it has filled.
+                    pair = _key(key), b"%b" % orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+                except TypeError as error:
+                    problem = f"row {counts['taken']} of '{self.options.path}', {key!r}, cannot be kept: {error}"
+                    raise ConfigError(
+                        [Problem(problem, ("types",), f"lookup {self.Id}", "give the column a type that JSON has")]
+                    ) from error
+                yield pair
 
         folder = os.path.dirname(path) or "."
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import fcntl
 import json
 import os
@@ -151,6 +152,22 @@ def test_a_broken_file_leaves_the_old_table(app, tmp_path):
         load(app, lookup)
     assert lookup["a"] == {"k": "a", "v": None}
     assert [one.name for one in (tmp_path / "tables").iterdir()] == ["lookup-T.lmdb"]
+
+
+def test_a_value_that_json_has_not_is_told(app, tmp_path):
+    pyarrow, writer = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
+    writer.write_table(
+        pyarrow.table({"k": ["a", "b"], "v": [None, decimal.Decimal("1.5")]}), str(tmp_path / "t.parquet")
+    )
+    config = {"path": str(tmp_path / "t.parquet")}
+    with pytest.raises(
+        ConfigError, match="row 2 of .*t.parquet', 'b', cannot be kept: .*ecimal.* .give the column a type"
+    ):
+        load(app, made(app, tmp_path, **config))
+    assert list((tmp_path / "tables").iterdir()) == []
+    typed = made(app, tmp_path, types={"v": "float"}, value="v", **config)
+    load(app, typed)
+    assert (typed.get("a", "none"), typed["b"]) == (None, 1.5)
 
 
 def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(app, tmp_path):
