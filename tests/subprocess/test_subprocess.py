@@ -101,7 +101,8 @@ def test_a_stop_ends_the_command_and_all_it_started(until_gone, stubborn):
 def test_a_killed_pump_leaves_no_process(tmp_path, until_gone):
     command = f"sleep 1000 & echo $! > {tmp_path}/child; echo $$ > {tmp_path}/pid; trap '' TERM HUP; while :; do sleep 1000; done"
     parts = {"class": "SubProcessSource", "config": {"command": command}}
-    pump = Pump(tmp_path / "pump", {"pipelines": [{"id": "P", "sources": [parts], "sink": {"class": "NullSink"}}]})
+    definition = {"pipelines": [{"id": "P", "sources": [parts], "sink": {"class": "NullSink"}}]}
+    pump = Pump(tmp_path / "pump", definition, {"pumpbuilder": {"allow": "bspump_like.subprocess"}})
     pump.start()
     pump.wait_for("the command runs", lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
     pump.kill()
