@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from bspump_like.builder import PumpBuilder
+from bspump_like.builder import PumpBuilder, limits
 from bspump_like.builder.catalogue import Entry, entries
 from bspump_like.errors import ConfigError
 from bspump_like.testing import fresh_application
@@ -299,3 +299,13 @@ def test_no_component_opens_connects_or_runs_anything_before_it_runs(place: Path
         PumpBuilder(str(path), allow=["bspump_like.subprocess"]).construct_pump(app, app.pump_service)
 
     assert trespasses(place, seen) == []
+
+
+def test_the_limits_are_those_that_the_page_tells() -> None:
+    page = (ROOT / "docs" / "how-to" / "definitions.md").read_text()
+    told = re.findall(r"^\| [^|]+ \| ([\d,; ]+(?:[KM]iB)?) \|$", page.partition("| limit | |")[2], re.MULTILINE)
+
+    assert told == [
+        f"{limits.MAX_SIZE // 1024**2} MiB", f"{limits.MAX_NODES:,}", f"{limits.MAX_DEPTH}",
+        f"{limits.MAX_FILES}; {limits.MAX_INCLUDES_DEEP}", f"{limits.MAX_VARIABLES_DEEP}", f"{limits.MAX_SECRET // 1024} KiB",
+    ]  # fmt: skip
