@@ -30,7 +30,8 @@ SCHEMA = fastavro.parse_schema(
     ]}
 )  # fmt: skip
 records = st.lists(
-    st.fixed_dictionaries({"id": st.integers(-(2**63), 2**63 - 1), "text": st.none() | st.text()}), max_size=30
+    st.fixed_dictionaries({"id": st.integers(-(2**63), 2**63 - 1), "text": st.none() | st.text(max_size=5)}),
+    max_size=12,
 )
 
 
