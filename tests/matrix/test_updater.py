@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bspump_like import ConfigError, Pipeline, ProcessingError
+from bspump_like.cli import resharing
 from bspump_like.common import InternalSource
 from bspump_like.matrix import GeoMatrix, Matrix, MatrixUpdater, NamedMatrix, TimeWindowMatrix
 from bspump_like.testing import CollectSink, ListSource, run_pump
@@ -263,3 +264,25 @@ def test_matrix_that_no_part_holds_any_more_is_said(tmp_path, caplog):
 
     run_pump(build, store=store)
     assert "the store has matrix M, which no part of P holds any more" in caplog.text
+
+
+class ServerKnows(ListSource):
+    """A source whose server keeps its positions, as Kafka does: it could be divided among any number of workers."""
+
+    keeps_positions = False
+
+
+def test_matrix_is_not_divided_among_another_number_of_workers(tmp_path):
+    store, pipelines = str(tmp_path / "store.db"), []
+
+    def build(app):
+        app.pump_service.add_matrix(NamedMatrix(app, dtype="i8", id="M"))
+        pipeline = Pipeline(app, "P")
+        updater = MatrixUpdater(app, pipeline, config={"matrix": "M", "row": "k", "cells": "count"})
+        pipeline.build(ServerKnows(app, pipeline, [{"k": "a"}]), updater, CollectSink(app, pipeline))
+        app.pump_service.add_pipeline(pipeline)
+        pipelines.append(pipeline)
+
+    run_pump(build, store=store)
+    with pytest.raises(ConfigError, match="the matrix M belongs to what each worker has read"):
+        resharing.prepare(store, 2, {"P": pipelines[0]}, from_start=False, rerun=False)
