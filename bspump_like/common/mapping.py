@@ -9,6 +9,15 @@ class MappingKeysProcessor(Processor):
     """Turn a mapping into the list of its keys.
 
     In: mapping. Out: list. Raises: AttributeError, if the event is not a mapping.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{origin: EWR, delay: 4}]}}
+            processors:
+              - {class: MappingKeysProcessor}
+            sink: {class: PrintSink}
     """
 
     def process(self, context: Context, event: Event) -> Event:
@@ -20,6 +29,15 @@ class MappingValuesProcessor(Processor):
     """Turn a mapping into the list of its values.
 
     In: mapping. Out: list. Raises: AttributeError, if the event is not a mapping.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{origin: EWR, delay: 4}]}}
+            processors:
+              - {class: MappingValuesProcessor}
+            sink: {class: PrintSink}
     """
 
     def process(self, context: Context, event: Event) -> Event:
@@ -31,6 +49,15 @@ class MappingItemsProcessor(Processor):
     """Turn a mapping into the list of its (key, value) tuples.
 
     In: mapping. Out: list of tuples. Raises: AttributeError, if the event is not a mapping.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{origin: EWR, delay: 4}]}}
+            processors:
+              - {class: MappingItemsProcessor}
+            sink: {class: PrintSink}
     """
 
     def process(self, context: Context, event: Event) -> Event:
@@ -42,6 +69,15 @@ class MappingKeysGenerator(Generator):
     """Send on each key of a mapping as an event of its own, in order.
 
     In: mapping. Out: its keys. Raises: AttributeError, if the event is not a mapping.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{origin: EWR, delay: 4}]}}
+            processors:
+              - {class: MappingKeysGenerator}
+            sink: {class: PrintSink}
     """
 
     def generate(self, context: Context, event: Event, depth: int) -> None:
@@ -54,6 +90,15 @@ class MappingValuesGenerator(Generator):
     """Send on each value of a mapping as an event of its own, in order.
 
     In: mapping. Out: its values. Raises: AttributeError, if the event is not a mapping.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{origin: EWR, delay: 4}]}}
+            processors:
+              - {class: MappingValuesGenerator}
+            sink: {class: PrintSink}
     """
 
     def generate(self, context: Context, event: Event, depth: int) -> None:
@@ -66,6 +111,15 @@ class MappingItemsGenerator(Generator):
     """Send on each (key, value) tuple of a mapping as an event of its own, in order.
 
     In: mapping. Out: tuples. Raises: AttributeError, if the event is not a mapping.
+
+    Example:
+        pipelines:
+          - id: Example
+            sources:
+              - {class: IteratorSource, args: {iterator: [{origin: EWR, delay: 4}]}}
+            processors:
+              - {class: MappingItemsGenerator}
+            sink: {class: PrintSink}
     """
 
     def generate(self, context: Context, event: Event, depth: int) -> None:
