@@ -61,7 +61,7 @@ async def latency(cluster: Cluster, system: System, path: str, rate: float, seco
                 await stack.enter_async_context(TopicReader(cluster.kafka, run.job.output, PARTITIONS, stamps))
             sent = await _feed(cluster, topic, _WARM_UP * 5, 0.2)
             await _arrived(run, sent)
-            stamps.since = time.time_ns() + int(SETTLE * 1e9)
+            stamps.begin(time.time_ns(), int(SETTLE * 1e9))
             sent += await _feed(cluster, topic, rate, SETTLE + seconds)
             await _arrived(run, sent)
             await asyncio.sleep(SETTLE)

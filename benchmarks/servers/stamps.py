@@ -19,18 +19,26 @@ _SENT = re.compile(rb'"sent":\s*(\d+)')
 
 
 class Stamps:
-    """Latencies in nanoseconds, of events made at or after `since`."""
+    """Latencies in nanoseconds; none are kept before `begin`."""
 
     def __init__(self) -> None:
-        self.since = 0
-        self.seen = 0
+        self._begun: int | None = None
+        self._settle = 0
+        self._since: int | None = None
         self._latencies = array.array("q")
+
+    def begin(self, now: int, settle: int) -> None:
+        """Keep latencies of events made after `now`, but of the first of them and those within `settle` behind it none."""
+        self._begun, self._settle, self._since = now, settle, None
 
     def take(self, data: bytes, now: int) -> None:
         """Take the stamps of all events in some bytes; they arrived `now`."""
+        if self._begun is None:
+            return
         for stamp in map(int, _SENT.findall(data)):
-            self.seen += 1
-            if stamp >= self.since:
+            if self._since is None and stamp > self._begun:
+                self._since = stamp + self._settle
+            if self._since is not None and stamp > self._since:
                 self._latencies.append(now - stamp)
 
     def percentiles(self) -> tuple[float, float]:

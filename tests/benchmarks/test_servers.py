@@ -84,13 +84,15 @@ def test_costs_are_what_all_events_cost_without_the_start():
     assert "| 2.50 | 0.80 | 0% | 200,000 | 1 |" in tables([hand, pump_result])
 
 
-def test_latencies_count_from_a_moment_on():
+def test_latencies_count_when_the_load_has_settled():
     stamps = Stamps()
-    stamps.since = 1_000
-    stamps.take(b'{"id":1,"sent":999}\n{"id":2,"sent": 1000}\n{"sent":2000,"id":3}', 10_000)
-    assert stamps.seen == 3
-    assert stamps.percentiles() == pytest.approx((9e-6, 9e-6))
-    assert Stamps().percentiles() == (0.0, 0.0)
+    stamps.take(b'{"sent":900}', 10_000)
+    assert stamps.percentiles() == (0.0, 0.0)
+    stamps.begin(1_000, 500)
+    stamps.take(b'{"id":1,"sent":999}\n{"id":2,"sent": 1001}\n{"sent":1501,"id":3}', 10_000)
+    assert stamps.percentiles() == (0.0, 0.0)
+    stamps.take(b'{"id":4,"sent":1502}{"id":5,"sent":2000}{"id":6,"sent":3000}', 10_000)
+    assert stamps.percentiles() == pytest.approx((8e-6, 8.498e-6))
 
 
 def test_a_section_is_replaced_and_others_stay(tmp_path):
