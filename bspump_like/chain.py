@@ -127,9 +127,10 @@ class Depth:
         raised_by: dict[int, int] = {}
         for number, step in enumerate(steps):
             ends = number == len(steps) - 1 and (self._end is not None or isinstance(step, Generator | Sink))
-            scope[f"p{number}"] = self._end if ends and self._end is not None else step.process
+            function = None if ends else _function_of(step)
+            scope[f"p{number}"] = self._end if ends and self._end is not None else function or step.process
             scope[f"t{number}"] = self._profile.timer(step.Id)
-            call = f"p{number}(context, {names[number]})"
+            call = f"p{number}({names[number]})" if function else f"p{number}(context, {names[number]})"
             raised_by[len(lines) + 1 + profiled] = number
             body = [call] if ends else [f"{names[number + 1]} = {call}"]
             body = ["began = clock()", *body, f"t{number}(clock() - began)"] if profiled else body
@@ -152,13 +153,32 @@ class Depth:
         self, raised_by: dict[int, int], start: int
     ) -> Callable[[BaseException, Context, tuple[Event, ...]], bool]:
         failed, before = self._failed, (None,) * start
+        explained = {number: step for number, step in enumerate(self.processors[start:]) if _function_of(step)}
 
         def report(error: BaseException, context: Context, inputs: tuple[Event, ...]) -> bool:
             traceback = error.__traceback__
             number = raised_by.get(traceback.tb_lineno if traceback is not None else 0, 0)
+            if number in explained and isinstance(error, Exception):
+                error = _explained(explained[number], inputs[number], error)
             return failed(start + number, error, context, before + inputs[: number + 1])
 
         return report
+
+
+def _function_of(step: ProcessorBase) -> Callable[[Event], Event] | None:
+    """Return the function that `process` of a part only calls; None when it does more, or was overridden."""
+    cls: Any = next(cls for cls in type(step).__mro__ if "process" in vars(cls))
+    if "event_function" not in vars(cls) or "process" in vars(step):
+        return None
+    function: Callable[[Event], Event] = cls.event_function
+    return function
+
+
+def _explained(step: ProcessorBase, event: Event, error: Exception) -> Exception:
+    explained = step.explain(event, error)
+    if explained is not error:
+        explained.__cause__ = error
+    return explained
 
 
 def _incomplete(event: Event) -> None:

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from bspump_like import Outcome, Pipeline, Processor, Sink
+from bspump_like import Outcome, Pipeline, ProcessingError, Processor, Sink
 from bspump_like.chain import Depth
 from bspump_like.common import IteratorGenerator
 from bspump_like.metrics import Profile
 from bspump_like.settlement import KEY, Tracker
-from bspump_like.testing import CollectSink, fresh_application
+from bspump_like.testing import CollectSink, ListSource, fresh_application, run_pump
 from tests.pumping import step
 
 
@@ -171,3 +171,43 @@ def test_a_processor_of_many_steps_runs_whole(pipeline):
     one.run_events([0])
     assert made[-1].events == [40]
     assert isinstance(made[0], Processor)
+
+
+class TestEventFunction:
+    """A processor whose `process` only calls a function of the event."""
+
+    class Double(Processor):
+        event_function = staticmethod(lambda event: event * 2)
+
+        def process(self, context, event):
+            return event * 2
+
+        def explain(self, event, error):
+            return ProcessingError(f"cannot double {event!r}")
+
+    class DoubleAgain(Double):
+        def process(self, context, event):
+            return f"again {super().process(context, event)}"
+
+    def outcome(self, cls, events, **config):
+        made = {}
+
+        def build(app):
+            pipeline = Pipeline(app, "P", config=config)
+            made["sink"] = CollectSink(app, pipeline)
+            pipeline.build(ListSource(app, pipeline, events), cls(app, pipeline), made["sink"])
+            app.pump_service.add_pipeline(pipeline)
+
+        app = run_pump(build)
+        return made["sink"].events, app.pump_service.Pipelines["P"].counters
+
+    def test_gives_what_process_gives(self):
+        assert self.outcome(self.Double, [1, "a"])[0] == [2, "aa"]
+
+    def test_does_not_stand_in_for_a_process_of_a_subclass(self):
+        assert self.outcome(self.DoubleAgain, [1])[0] == ["again 2"]
+
+    def test_what_it_raises_is_explained(self, caplog):
+        events, counters = self.outcome(self.Double, [1, {}, 3], on_error="drop")
+        assert (events, counters.errors) == ([2, 6], 1)
+        assert "cannot double {}" in caplog.text

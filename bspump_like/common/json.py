@@ -39,13 +39,18 @@ class JSONParserProcessor(Processor):
             sink: {class: PPrintSink}
     """
 
-    # The method binds orjson.loads by a module global: since Python 3.11 that costs the same 50 ns as a closure.
+    event_function = orjson.loads
+
     def process(self, context: Context, event: bytes | str) -> Event:
         """Return the parsed document."""
         try:
             return _loads(event)
         except orjson.JSONDecodeError as error:
             raise _not_json(event, error) from error
+
+    def explain(self, event: Event, error: Exception) -> Exception:
+        """Say where the mistake is."""
+        return _not_json(event, error) if isinstance(error, orjson.JSONDecodeError) else error
 
 
 def _not_json(event: Any, error: orjson.JSONDecodeError) -> ProcessingError:

@@ -57,7 +57,7 @@ class Documents:
     Attributes:
         lines: Action and body by turns, both with a line end.
         contexts: One for each document.
-        raws: One for each document: the event where it cannot be read back from the lines, else None.
+        raws: Number of a document -> its event, where that cannot be read back from the lines.
     """
 
     __slots__ = ("contexts", "lines", "raws")
@@ -66,12 +66,12 @@ class Documents:
         self,
         lines: list[bytes] | None = None,
         contexts: list[Context] | None = None,
-        raws: list[Event | None] | None = None,
+        raws: dict[int, Event] | None = None,
     ) -> None:
         """Take over the lists."""
         self.lines = [] if lines is None else lines
         self.contexts = [] if contexts is None else contexts
-        self.raws = [] if raws is None else raws
+        self.raws = {} if raws is None else raws
 
     def __len__(self) -> int:
         """Return their number."""
@@ -79,7 +79,8 @@ class Documents:
 
     def __getitem__(self, number: int) -> Document:
         """Return one."""
-        return Document(self.lines[2 * number], self.lines[2 * number + 1], self.contexts[number], self.raws[number])
+        action, body = self.lines[2 * number : 2 * number + 2]
+        return Document(action, body, self.contexts[number], self.raws.get(number))
 
     def __iter__(self) -> Iterator[Document]:
         """Return all, one by one."""
@@ -87,19 +88,22 @@ class Documents:
 
     def part(self, start: int, stop: int) -> Documents:
         """Return those from `start` to `stop`."""
-        return Documents(self.lines[2 * start : 2 * stop], self.contexts[start:stop], self.raws[start:stop])
+        raws = {number - start: raw for number, raw in self.raws.items() if start <= number < stop}
+        return Documents(self.lines[2 * start : 2 * stop], self.contexts[start:stop], raws)
 
     def append(self, document: Document) -> None:
         """Take one."""
+        if document.raw is not None:
+            self.raws[len(self.contexts)] = document.raw
         self.lines += document[:2]
         self.contexts.append(document.context)
-        self.raws.append(document.raw)
 
     def extend(self, others: Documents) -> None:
         """Take those."""
+        before = len(self.contexts)
+        self.raws |= {before + number: raw for number, raw in others.raws.items()}
         self.lines += others.lines
         self.contexts += others.contexts
-        self.raws += others.raws
 
 
 class ElasticSearchBulk:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..pipeline import Pipeline
 
 _REMEMBERED = 1000  # indices
-_LINE = orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
+_LINE = orjson.OPT_APPEND_NEWLINE
 
 
 class ElasticSearchSinkOptions(ProcessorOptions):
@@ -175,32 +175,34 @@ class ElasticSearchSink(Sink):
     def process(self, context: Context, event: Event) -> None:
         """Put one document into a bulk."""
         index = context.get("es_index") or self._rollover.name or self._rollover.index_of(event)
-        kind, raw = type(event), None
-        if kind is bytes and self._feeder is None:
-            raw = event
+        loader = self._loaders[self._filling]
+        kind, documents = type(event), loader.bulk.documents
+        if kind is dict and "_id" not in event and self._feeder is None:
+            try:
+                body = dumps(event, None, _LINE)
+            except TypeError:
+                body = self._body(event)
+        elif kind is bytes and self._feeder is None:
             # In JSON a bare line end can only stand between tokens; in a bulk it would end the document.
             body = b"%b\n" % (event.strip().replace(b"\n", b" ") if b"\n" in event else event)
-        elif kind is dict and "_id" not in event and self._feeder is None:
-            body = self._body(event)
         else:
             self._process_with_id(context, event, index)
             return
         actions = self._actions.get(index) or self._new_actions(index)
-        loader = self._loaders[self._filling]
         if not self._has_id:
             action = actions[0]
-        elif self._id_from_position:
-            action = b"%b%b}}\n" % (actions[1], dumps(self._id_of(context, event)))
         else:
             id = self._id_of(context, event)
             action = b"%b%b}}\n" % (actions[1], dumps(id))
-            # One id, one loader: two versions of a document never overtake each other.
-            loader = self._loaders[hash(id) % len(self._loaders)]
-        bulk = loader.bulk
-        documents = bulk.documents
+            if not self._id_from_position:
+                # One id, one loader: two versions of a document never overtake each other.
+                loader = self._loaders[hash(id) % len(self._loaders)]
+                documents = loader.bulk.documents
+        if kind is bytes:
+            documents.raws[len(documents.contexts)] = event
         documents.lines += (action, body)
         documents.contexts.append(context)
-        documents.raws.append(raw)
+        bulk = loader.bulk
         bulk.capacity -= len(body) + len(action)
         if bulk.capacity <= 0:
             self._close(loader)
@@ -227,7 +229,7 @@ class ElasticSearchSink(Sink):
         if not isinstance(document, dict):
             raise ProcessingError(f"a document must be a dict or bytes of JSON, and this is {type(document).__name__}")
         try:
-            return dumps(document, option=_LINE)
+            return dumps(document, None, _LINE | orjson.OPT_NON_STR_KEYS)
         except TypeError as error:
             raise ProcessingError("the event cannot be written as JSON", detail=str(error)) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-import orjson
+from orjson import OPT_NON_STR_KEYS, dumps
 
 from ..abc import Context, Event, Position, ProcessorOptions, Sink, Source
 from ..abc.backoff import BackoffOptions
@@ -151,7 +151,13 @@ class KafkaSink(Sink):
 
     def process(self, context: Context, event: Event) -> None:
         """Put one event into the batch of its partition."""
-        if type(event) is not bytes:
+        kind = type(event)
+        if kind is dict:
+            try:
+                event = dumps(event)
+            except TypeError:
+                event = self._encoded(context, event)
+        elif kind is not bytes:
             event = self._encoded(context, event)
         key = context.get("kafka_key")
         if key is not None and type(key) is not bytes:
@@ -175,7 +181,10 @@ class KafkaSink(Sink):
         if isinstance(event, str):
             return event.encode(self.options.encoding)
         if isinstance(event, dict | list):
-            return orjson.dumps(event)
+            try:
+                return dumps(event, option=OPT_NON_STR_KEYS)
+            except TypeError as error:
+                raise ProcessingError("the event has no JSON form", detail=str(error)) from error
         if isinstance(event, bytes | bytearray | memoryview):
             return bytes(event)
         if event is None and context.get("kafka_key") is not None:
