@@ -13,6 +13,8 @@ try:
 except ModuleNotFoundError as error:
     raise MissingDependency("datasketches", "sketch") from error
 
+from .digest import Digest
+
 
 class Figure:
     """One figure of one field: makes sketches, and reads them.
@@ -91,7 +93,7 @@ class Distinct(Figure):
 
 
 class Quantiles(Figure):
-    """Quantiles of numbers: t-digest, about 2 KiB; most exact at both ends."""
+    """Quantiles of numbers: t-digest, at most 12 KiB; 1 % off in rank at most, far less at both ends."""
 
     name = "quantiles"
     takes = "{quantiles: [FIELD, [0.5, 0.99]]}"
@@ -109,7 +111,7 @@ class Quantiles(Figure):
 
     def new(self) -> Any:
         """Return an empty sketch."""
-        return datasketches.tdigest_double(200)
+        return Digest()
 
     def prepare(self, value: Any) -> float:
         """Return the number."""
@@ -117,11 +119,17 @@ class Quantiles(Figure):
 
     def result(self, sketch: Any) -> dict[str, float | None]:
         """Return quantile -> value, None without values: `{"p50": 12.0, "p99": 80.5}`."""
-        return {f"p{100 * q:g}": None if sketch.is_empty() else float(sketch.get_quantile(q)) for q in self.parameter}
+        values = sketch.quantiles(self.parameter) or [None] * len(self.parameter)
+        return {f"p{100 * q:g}": value for q, value in zip(self.parameter, values, strict=True)}
+
+    def dump(self, sketch: Any) -> bytes:
+        """Return the sketch as bytes."""
+        data: bytes = sketch.dump()
+        return data
 
     def load(self, data: bytes) -> Any:
         """Return the sketch."""
-        return datasketches.tdigest_double.deserialize(data)
+        return Digest.load(data)
 
 
 class Top(Figure):
