@@ -23,7 +23,7 @@ POLL = 0.05  # seconds
 START_PATIENCE = 60.0  # seconds to the first event
 STOP_PATIENCE = 20.0
 PARTITIONS = 4
-_SEEN = 0.3  # of all events must come through under our eyes, for a rate
+_SEEN = 0.3  # of the events must come through under our eyes, for a rate
 _CHECKED = 25  # events of each partition, or index
 
 
@@ -170,7 +170,7 @@ class Run:
             await asyncio.sleep(POLL)
         assert first is not None
         seen = done - first[1]
-        rate = seen / (now - first[0]) if seen > count * _SEEN else 0.0
+        rate = seen / (now - first[0]) if seen > done * _SEEN else 0.0
         return Taken(done, cpu, rate, self.tree.peak)
 
     async def check(self, count: int) -> None:
