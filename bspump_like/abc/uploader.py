@@ -17,16 +17,40 @@ L = logging.getLogger(__name__)
 Batch = TypeVar("Batch")
 
 
-class Uploader(Generic[Batch]):
-    """Sends the batches of one sink, one after another, and throttles its pipeline while too many wait.
+class Limit:
+    """Throttles the pipeline of a sink while as many batches as allowed wait or are under way, over all its uploaders.
 
     Args:
-        sink: The sink; its pipeline is throttled and told of trouble.
+        sink: The sink.
+        most: Batches.
+        paused: Called with True when the pipeline is throttled, with False when it goes on.
+    """
+
+    def __init__(self, sink: Sink, most: int, paused: Callable[[bool], None] = lambda on: None) -> None:
+        """Begin with none."""
+        self._sink, self._most, self._paused = sink, most, paused
+        self._count = 0
+        self._throttled = False
+
+    def add(self, count: int) -> None:
+        """Take note of a batch more, or one less."""
+        self._count += count
+        on = self._count >= self._most
+        if on is not self._throttled:
+            self._throttled = on
+            self._sink.Pipeline.throttle(self, on)
+            self._paused(on)
+
+
+class Uploader(Generic[Batch]):
+    """Sends the batches of one sink, one after another.
+
+    Args:
+        sink: The sink; its pipeline is told of trouble.
         upload: Sends a batch; returns None when all of it is delivered or refused for good, else what is left to be tried again.
             A `ConnectionLost` it raises is logged once and the batch is tried again, for ever.
         backoff: How long to wait between tries.
-        queue_max_size: Batches waiting before the pipeline is throttled.
-        paused: Called with True when the pipeline is throttled, with False when it goes on.
+        limit: Of the sink.
     """
 
     def __init__(
@@ -34,20 +58,17 @@ class Uploader(Generic[Batch]):
         sink: Sink,
         upload: Callable[[Batch], Awaitable[Batch | None]],
         backoff: Backoff,
-        queue_max_size: int,
-        paused: Callable[[bool], None] = lambda on: None,
+        limit: Limit,
     ) -> None:
         """Begin with nothing to send."""
         self._sink = sink
         self._upload = upload
         self._backoff = backoff
-        self._limit = queue_max_size
-        self._paused = paused
+        self._limit = limit
         self._queue: deque[Batch] = deque()
         self._work = asyncio.Event()
         self._given = self._done = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
-        self._throttled = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -60,8 +81,7 @@ class Uploader(Generic[Batch]):
         self._queue.append(batch)
         self._given += 1
         self._work.set()
-        if len(self._queue) >= self._limit and not self._throttled:
-            self._throttle(True)
+        self._limit.add(1)
 
     async def drained(self) -> None:
         """Wait until every batch put before this call is sent; what is put meanwhile is not waited for."""
@@ -98,8 +118,7 @@ class Uploader(Generic[Batch]):
                     _, sent = self._waiting.popleft()
                     if not sent.done():  # a barrier that was given up
                         sent.set_result(None)
-                if self._throttled and len(self._queue) <= self._limit // 2:
-                    self._throttle(False)
+                self._limit.add(-1)
             self._work.clear()
             await self._work.wait()
 
@@ -120,8 +139,3 @@ class Uploader(Generic[Batch]):
         if self._sink.Pipeline.report_unavailable(self._sink, error):
             L.warning("%s: %s; trying again, nothing is lost", self._sink.locate_address(), error)
         await asyncio.sleep(self._backoff.next())
-
-    def _throttle(self, on: bool) -> None:
-        self._throttled = on
-        self._sink.Pipeline.throttle(self, on)
-        self._paused(on)

@@ -44,7 +44,7 @@ class ElasticSearchConnectionOptions(ConnectionOptions, TLSOptions):
     timeout: Seconds = option(300.0, "seconds to wait for an answer", gt=0)
     loader_per_url: int = option(4, "bulks under way at once, for each URL", ge=1)
     output_queue_max_size: int = option(
-        10, "bulks waiting or under way before the pipeline is throttled; at least two for each loader", ge=1
+        4, "bulks waiting or under way before the pipeline is throttled; at least one for each loader", ge=1
     )
     bulk_out_max_size: Size = option(1048576, "bytes of a bulk after which it is sent", gt=0)
     allowed_bulk_response_codes: list[int] = option([200, 201], "statuses of an item that mean it is stored")

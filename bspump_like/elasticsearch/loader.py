@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ..abc import Backoff
-from ..abc.uploader import Uploader
+from ..abc.uploader import Limit, Uploader
 from ..errors import ConnectionLost
 from .bulk import ElasticSearchBulk, Failure, NotIndexed
 from .connection import ElasticSearchConnection, Refused
@@ -27,10 +27,15 @@ class Loader:
         sink: Its options and its pipeline.
         connection: The cluster.
         bulk_class: What to make bulks of.
+        limit: Of the bulks of the sink.
     """
 
     def __init__(
-        self, sink: ElasticSearchSink, connection: ElasticSearchConnection, bulk_class: type[ElasticSearchBulk]
+        self,
+        sink: ElasticSearchSink,
+        connection: ElasticSearchConnection,
+        bulk_class: type[ElasticSearchBulk],
+        limit: Limit,
     ) -> None:
         """Begin with an empty bulk."""
         self._sink = sink
@@ -42,9 +47,7 @@ class Loader:
         self._kinds: set[tuple[int, str]] = set()
         options = connection.options
         backoff = Backoff(options.reconnect_delay, options.reconnect_delay_max)
-        # One on its way and one to follow it at once; more would bring nothing but memory.
-        limit = max(2, options.output_queue_max_size // connection.loaders)
-        self.uploader = Uploader(sink, self._upload, backoff, limit, self._paused)
+        self.uploader = Uploader(sink, self._upload, backoff, limit)
 
     def close_bulk(self) -> None:
         """Send what there is."""
@@ -54,9 +57,6 @@ class Loader:
 
     def _new_bulk(self) -> ElasticSearchBulk:
         return self._class(self._connection, "", self._connection.options.bulk_out_max_size)
-
-    def _paused(self, on: bool) -> None:
-        self._sink.App.PubSub.publish(f"ElasticSearchConnection.{'pause' if on else 'unpause'}!", self._connection)
 
     async def _upload(self, bulk: ElasticSearchBulk) -> ElasticSearchBulk | None:
         """Send a bulk; return it with the documents that are to be tried again, None when there are none."""

@@ -12,9 +12,10 @@ import orjson
 from orjson import dumps
 
 from ..abc import Context, Event, ProcessorOptions, Sink
+from ..abc.uploader import Limit
 from ..config import Seconds, Size, option
 from ..errors import ConfigError, ConnectionLost, Problem, ProcessingError
-from .bulk import ElasticSearchBulk
+from .bulk import Document, ElasticSearchBulk
 from .connection import ElasticSearchConnection, Refused, check_index_name
 from .loader import Loader
 from .rollover import Rollover
@@ -111,8 +112,15 @@ class ElasticSearchSink(Sink):
         self._has_id = bool(options.document_id)
         self._check()
         self._rollover = Rollover(options, self._connection)
-        self._loaders = [Loader(self, self._connection, bulk_class) for _ in range(self._connection.loaders)]
+        count = self._connection.loaders
+        # One for each loader at least. More that wait would bring nothing but memory, whose use costs more than it seems.
+        limit = Limit(self, max(count, self._connection.options.output_queue_max_size), self._paused)
+        self._loaders = [Loader(self, self._connection, bulk_class, limit) for _ in range(count)]
         self._filling = 0
+        self._bulk = self._loaders[0].bulk
+        self._action_now = (
+            b""  # of documents without an id for the index of now; empty when that is to be found out anew
+        )
         self._action = b"create" if options.data_stream else b"index"
         self._actions: dict[str, tuple[bytes, bytes]] = {}
         self._template = b""
@@ -174,37 +182,52 @@ class ElasticSearchSink(Sink):
 
     def process(self, context: Context, event: Event) -> None:
         """Put one document into a bulk."""
-        index = context.get("es_index") or self._rollover.name or self._rollover.index_of(event)
-        loader = self._loaders[self._filling]
-        kind, documents = type(event), loader.bulk.documents
-        if kind is dict and "_id" not in event and self._feeder is None:
+        if type(event) is dict and self._action_now and "_id" not in event and "es_index" not in context:
+            # The usual case in as few steps as it takes: a dict without an id, for the index of the last one.
             try:
                 body = dumps(event, None, _LINE)
             except TypeError:
                 body = self._body(event)
-        elif kind is bytes and self._feeder is None:
+            bulk = self._bulk
+            bulk.documents.lines += (self._action_now, body)
+            bulk.documents.contexts.append(context)
+            bulk.capacity -= len(body) + len(self._action_now)
+            if bulk.capacity <= 0:
+                self._close(self._loaders[self._filling])
+        else:
+            self._process_any(context, event)
+
+    def _process_any(self, context: Context, event: Event) -> None:
+        given = context.get("es_index")
+        index = given or self._rollover.name or self._rollover.index_of(event)
+        kind, raw = type(event), None
+        if self._feeder is not None or (kind is not bytes and (kind is not dict or "_id" in event)):
+            self._process_with_id(context, event, index)
+            return
+        if kind is bytes:
+            raw = event
             # In JSON a bare line end can only stand between tokens; in a bulk it would end the document.
             body = b"%b\n" % (event.strip().replace(b"\n", b" ") if b"\n" in event else event)
         else:
-            self._process_with_id(context, event, index)
-            return
-        actions = self._actions.get(index) or self._new_actions(index)
+            body = self._body(event)
+        loader, action, actions = (
+            self._loaders[self._filling],
+            b"",
+            self._actions.get(index) or self._new_actions(index),
+        )
         if not self._has_id:
             action = actions[0]
+            if not given and self._rollover.name:
+                self._action_now = action
         else:
             id = self._id_of(context, event)
             action = b"%b%b}}\n" % (actions[1], dumps(id))
             if not self._id_from_position:
                 # One id, one loader: two versions of a document never overtake each other.
                 loader = self._loaders[hash(id) % len(self._loaders)]
-                documents = loader.bulk.documents
-        if kind is bytes:
-            documents.raws[len(documents.contexts)] = event
-        documents.lines += (action, body)
-        documents.contexts.append(context)
-        bulk = loader.bulk
-        bulk.capacity -= len(body) + len(action)
-        if bulk.capacity <= 0:
+        loader.bulk.documents.append(Document(action, body, context, raw))
+        loader.bulk.capacity -= len(body) + len(action)
+        if loader.bulk.capacity <= 0:
             self._close(loader)
 
     def _process_with_id(self, context: Context, event: Event, index: str) -> None:
@@ -236,6 +259,7 @@ class ElasticSearchSink(Sink):
     def _close(self, loader: Loader) -> None:
         loader.close_bulk()
         self._filling = (self._filling + 1) % len(self._loaders)
+        self._bulk = self._loaders[self._filling].bulk
 
     def _new_actions(self, index: str) -> tuple[bytes, bytes]:
         """Return the action line of a document without an id, and the beginning of one with an id."""
@@ -263,14 +287,20 @@ class ElasticSearchSink(Sink):
     async def flush(self) -> None:
         """Return when everything handed over before this call is stored, or refused for good."""
         self._rollover.forget()
+        self._action_now = b""
         for loader in self._loaders:
             loader.close_bulk()
+        self._bulk = self._loaders[self._filling].bulk
         for loader in self._loaders:
             await loader.uploader.drained()
+
+    def _paused(self, on: bool) -> None:
+        self.App.PubSub.publish(f"ElasticSearchConnection.{'pause' if on else 'unpause'}!", self._connection)
 
     async def on_stored(self) -> None:
         """Take note of a stored bulk; loaders call it."""
         await self._rollover.check_size()
+        self._action_now = b""
 
     def count(self, stored: int, refused: int) -> None:
         """Count documents; loaders call it."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..abc import Backoff, Context, Event, ProcessorOptions, Sink
-from ..abc.uploader import Uploader
+from ..abc.uploader import Limit, Uploader
 from ..errors import BSPumpError, ProcessingError
 from .connection import InfluxDBConnection, Refused
 from .line import FACTORS, point, stamp_of
@@ -69,7 +69,7 @@ class InfluxDBSink(Sink):
         self._bucket: list[_Point] = []
         self._last = 0
         backoff = Backoff(options.reconnect_delay, options.reconnect_delay_max)
-        self._uploader = Uploader(self, self._upload, backoff, options.output_queue_max_size, self._paused)
+        self._uploader = Uploader(self, self._upload, backoff, Limit(self, options.output_queue_max_size, self._paused))
 
     async def on_start(self) -> None:
         """Begin to send."""
