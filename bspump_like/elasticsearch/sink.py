@@ -15,6 +15,7 @@ from ..abc import Context, Event, ProcessorOptions, Sink
 from ..abc.uploader import Limit
 from ..config import Seconds, Size, option
 from ..errors import ConfigError, ConnectionLost, Problem, ProcessingError
+from ..expression import Template, compile_template, provided_by
 from .bulk import Document, ElasticSearchBulk
 from .connection import ElasticSearchConnection, Refused, check_index_name
 from .loader import Loader
@@ -32,7 +33,11 @@ class ElasticSearchSinkOptions(ProcessorOptions):
     """Options of documents on their way to an index."""
 
     index_prefix: str = option("bspump_", "beginning of the index's name; with a rollover the rest follows")
-    index: str = option("", "name of the index or data stream; set, there is no rollover")
+    index: Template = option(
+        "",
+        "name of the index or data stream; set, there is no rollover; may be a template",
+        example="access-{{ host }}",
+    )
     rollover_mechanism: str = option(
         "time", "time: a new index each `time_period`; size: when it is larger than `max_index_size`; fixed: never",
         choices=("time", "size", "fixed"),
@@ -50,7 +55,7 @@ class ElasticSearchSinkOptions(ProcessorOptions):
     )
     document_id: str = option(
         "", "position: an id from topic, partition and offset, so that nothing is stored twice; field:NAME: a field's value; "
-        "empty: the event's _id when it has one", example="position",
+        "or a template, {{ user }}-{{ day }}; empty: the event's _id when it has one", example="position",
     )  # fmt: skip
     doctype: str = option("doc", "kept for old configuration files; types are gone since Elasticsearch 7")
     timeout: Seconds = option(30.0, "seconds for requests other than bulks", gt=0)
@@ -110,6 +115,13 @@ class ElasticSearchSink(Sink):
         self._id_field = options.document_id.removeprefix("field:") if options.document_id.startswith("field:") else ""
         self._id_from_position = options.document_id == "position"
         self._has_id = bool(options.document_id)
+        names = provided_by(app)
+        self._index_of: Callable[[Context, Event], str] | None = (
+            None if options.index.constant else options.index.compile(names)
+        )
+        self._id_made: Callable[[Context, Event], str] | None = None
+        if "{{" in options.document_id:
+            self._id_made = compile_template(options.document_id, names=names)
         self._check()
         self._rollover = Rollover(options, self._connection)
         count = self._connection.loaders
@@ -130,12 +142,15 @@ class ElasticSearchSink(Sink):
     def _check(self) -> None:
         options = self.options
         problems = []
-        if options.document_id and not (self._id_field or self._id_from_position):
-            problems.append(f"option 'document_id' has '{options.document_id}'; use position, or field:NAME")
+        if options.document_id and not (self._id_field or self._id_from_position or self._id_made):
+            problems.append(
+                f"option 'document_id' has '{options.document_id}'; use position, field:NAME, or a template"
+            )
         if options.data_stream and not options.index:
             problems.append("with 'data_stream' the option 'index' must have the name of the data stream")
         try:
-            check_index_name(options.index or f"{options.index_prefix}0")
+            if options.index.constant:
+                check_index_name(options.index or f"{options.index_prefix}0")
         except ConfigError as error:
             problems.append(f"option '{'index' if options.index else 'index_prefix'}': {error}")
         if problems:
@@ -198,7 +213,7 @@ class ElasticSearchSink(Sink):
             self._process_any(context, event)
 
     def _process_any(self, context: Context, event: Event) -> None:
-        given = context.get("es_index")
+        given = context.get("es_index") or (self._index_of is not None and self._index_of(context, event))
         index = given or self._rollover.name or self._rollover.index_of(event)
         kind, raw = type(event), None
         if self._feeder is not None or (kind is not bytes and (kind is not dict or "_id" in event)):
@@ -279,6 +294,8 @@ class ElasticSearchSink(Sink):
                     "there is no position to make an id from",
                     hint="document_id: position needs a KafkaSource in this pipeline",
                 ) from None
+        if self._id_made is not None:
+            return self._id_made(context, event)
         try:
             return str(event[self._id_field])
         except (KeyError, TypeError):

@@ -253,7 +253,7 @@ class Producer:
     async def _connect_and_place(self) -> None:
         await self._connect()
         topic = self._options.topic
-        if topic != "unconfigured":
+        if topic != "unconfigured" and topic.constant:
             await self._learn(topic)
         backoff = Backoff(self._options.reconnect_delay, self._options.reconnect_delay_max)
         while True:

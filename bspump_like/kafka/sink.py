@@ -11,6 +11,7 @@ from ..abc import Context, Event, Position, ProcessorOptions, Sink, Source
 from ..abc.backoff import BackoffOptions
 from ..config import Size, option
 from ..errors import MissingDependency, ProcessingError
+from ..expression import OptionalTemplate, Template, provided_by
 from .connection import KafkaConnection
 from .lane import NO_HEADERS, Lane
 
@@ -26,7 +27,13 @@ _NO_EQUAL = "it has no equal here; remove it"
 class KafkaSinkOptions(ProcessorOptions, BackoffOptions):
     """Options of a producer."""
 
-    topic: str = option("unconfigured", "topic for events whose context names none in `kafka_topic`")
+    topic: Template = option(
+        "unconfigured",
+        "topic for events whose context names none in `kafka_topic`; may be a template: events-{{ kind }}",
+    )
+    key: OptionalTemplate = option(
+        "", "template of the key, made of the event; empty: `kafka_key` of the context", example="{{ user.id }}"
+    )
     client_id: str = option("BSPump-KafkaSink", "name shown at the brokers", aliases=("client.id",))
     encoding: str = option("utf-8", "text encoding of events that are str")
     acks: str = option(
@@ -78,7 +85,8 @@ class KafkaSink(Sink):
     """Produce every event to a topic.
 
     In: bytes, str, or a dict (becomes JSON). Context: `kafka_topic` overrides the topic, `kafka_key` (bytes or str) is the
-    key, and so chooses the partition as Kafka's own clients do; `kafka_headers` are the headers.
+    key, and so chooses the partition as Kafka's own clients do; `kafka_headers` are the headers. `topic` and `key` may be
+    templates of the event, see docs/how-to/expressions.md.
     Raises: ProcessingError, for an event that is nothing of these. A message that is too large for the topic becomes a
     dead letter.
 
@@ -118,7 +126,13 @@ class KafkaSink(Sink):
         super().__init__(app, pipeline, id, config)
         self._connection: KafkaConnection = pipeline.locate_connection(app, connection)
         self._key_serializer = key_serializer
-        self._topic: str = self.options.topic
+        topic, key = self.options.topic, self.options.key
+        self._topic: str = topic
+        names = provided_by(app)
+        self._topic_of: Callable[[Context, Event], str] | None = None if topic.constant else topic.compile(names)
+        self._key_of: Callable[[Context, Event], str | None] | None = key.compile(names) if key else None
+        if self._topic_of is not None or self._key_of is not None:
+            self.process = self._process_named  # type: ignore[method-assign] # what looks into events is not for all to pay
         self._producer: Producer | None = None
         self._lanes: dict[bytes | None, Lane] = {}  # of the producer; `process` is called often
         self.transactional = self.options.delivery == "exactly_once"
@@ -161,7 +175,7 @@ class KafkaSink(Sink):
             event = self._encoded(context, event)
         key = context.get("kafka_key")
         if key is not None and type(key) is not bytes:
-            key = self._key_serializer(key) if self._key_serializer is not None else str(key).encode()
+            key = self._key(key)
         topic = context.get("kafka_topic")
         lane = self._lanes.get(key) if topic is None else None
         if lane is None:
@@ -172,6 +186,22 @@ class KafkaSink(Sink):
             self._running().put(lane, key, event, context)
         else:
             lane.contexts.append(context)
+
+    def _process_named(self, context: Context, event: Event) -> None:
+        """Put one event into the batch of the partition that its own fields name."""
+        topic = context.get("kafka_topic") or (self._topic if self._topic_of is None else self._topic_of(context, event))
+        key = context.get("kafka_key") if self._key_of is None else self._key_of(context, event)
+        if key is not None and type(key) is not bytes:
+            key = self._key(key)
+        value = event if type(event) is bytes else self._encoded(context, event)
+        lane = self._lanes.get(key) if topic is self._topic else None
+        if lane is None:
+            self._running().add(topic, key, value, context)
+        else:
+            self._running().put(lane, key, value, context)
+
+    def _key(self, key: Any) -> bytes:
+        return self._key_serializer(key) if self._key_serializer is not None else str(key).encode()
 
     def _running(self) -> Producer:
         assert self._producer is not None

@@ -283,6 +283,21 @@ def test_a_bulk_of_ones_own_is_told_of_what_was_refused(one):
     assert [item["status"] for item in told] == [400]
 
 
+def test_fields_of_the_event_choose_index_and_id(one):
+    found = {}
+    for place in ("prague", "brno"):
+        one.make(f"{one.name}-{place}")
+    items = [{"place": "prague", "n": 1}, {"place": "brno", "n": 2}, {"place": "brno", "n": 2}, {"n": 3}]
+    pipeline = index_all(
+        one.url, items, index=f"{one.name}-{{{{ place }}}}", document_id="{{ place }}-{{ n }}", on_error="dead_letter"
+    )
+    for place in ("prague", "brno"):
+        found[place] = one.documents(f"{one.name}-{place}")
+    assert [document["n"] for document in found["prague"]] == [1]
+    assert [document["n"] for document in found["brno"]] == [2]
+    assert pipeline.counters.dead_letters == 1
+
+
 def test_a_slow_cluster_throttles_the_source_and_tells_it(one):
     said = []
 

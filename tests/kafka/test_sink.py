@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import orjson
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.partitioner import murmur2 as reference
@@ -58,6 +59,34 @@ def test_bytes_text_and_dicts_arrive(topics):
     topic = topics.create()
     produce(topics.servers, [b"bytes", "text \u010d", {"a": 1}, bytearray(b"array")], topic=topic)
     assert topics.values(topic) == [b"bytes", "text č".encode(), b'{"a":1}', b"array"]
+
+
+@pytest.mark.service
+def test_fields_of_the_event_choose_topic_and_key(topics):
+    one, two = topics.create("one"), topics.create("two")
+    kinds = {"a": one, "b": two}
+    events = [{"kind": "a", "id": 1}, {"kind": "b", "id": 2}, {"kind": "a"}]
+    produce(
+        topics.servers,
+        [{**event, "topic": kinds[event["kind"]]} for event in events],
+        topic="{{ topic }}",
+        key="{{ id }}",
+    )
+    assert [(record.key, orjson.loads(record.value)["kind"]) for record in topics.read(one)] == [
+        (b"1", "a"),
+        (None, "a"),
+    ]
+    assert [record.key for record in topics.read(two)] == [b"2"]
+
+
+@pytest.mark.service
+def test_a_key_made_of_the_event_chooses_the_partition_of_that_key(topics):
+    topic = topics.create(partitions=5)
+    produce(topics.servers, [{"user": f"u{number % 20}"} for number in range(100)], topic=topic, key="{{ user }}")
+    records = topics.read(topic)
+    assert len(records) == 100
+    for record in records:
+        assert record.partition == Partitioner(topic, 5).place(record.key)[1]
 
 
 @pytest.mark.service
