@@ -1,4 +1,4 @@
-"""The pump service: everything that has a name, and the order in which it starts and stops."""
+"""The pump service: the order in which a pump starts and stops."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import asab
 
-from .abc import Backoff, Connection, Lookup, ProcessorBase, Source, TriggerSource
+from .abc import Backoff, Lookup, Source, TriggerSource
 from .abc.state import SharedState
 from .barrier import Committer, Stopping
 from .claim import Claims
 from .config import nearest
-from .errors import BSPumpError, ConfigError
+from .directory import Directory
+from .errors import BSPumpError
 from .leaving import GRACE, end_with_main_thread
 from .metrics import PipelineMetrics
 from .pipeline import Pipeline
@@ -32,17 +33,13 @@ if TYPE_CHECKING:
 L = logging.getLogger(__name__)
 
 
-class PumpService(asab.Service):
-    """Holds pipelines, connections, lookups and matrices by name; registered as `bspump.PumpService`."""
+class PumpService(Directory, asab.Service):
+    """Starts and stops what stands in its directory; the service `bspump.PumpService` of the application."""
 
     def __init__(self, app: BSPumpApplication, service_name: str = "bspump.PumpService") -> None:
         """Register with the application; nothing runs before the application does."""
-        super().__init__(app, service_name)
-        self.Pipelines: dict[str, Pipeline] = {}
-        self.Connections: dict[str, Connection] = {}
-        self.Lookups: dict[str, Lookup] = {}
-        self.LookupFactories: list[Any] = []
-        self.Matrixes: dict[str, Any] = {}
+        asab.Service.__init__(self, app, service_name)
+        Directory.__init__(self)
         self.secrets = Secrets()
         """What no log line and no answer may show."""
         self.store = AsyncStore()
@@ -67,126 +64,6 @@ class PumpService(asab.Service):
         app.PubSub.subscribe("Application.tick/10!", self._on_tick)
         app.Loop.add_signal_handler(signal.SIGUSR1, self.clear_errors)
 
-    # Names
-
-    def add_pipeline(self, pipeline: Pipeline) -> None:
-        """Add a pipeline; it starts with the application, or at once when that runs.
-
-        Raises:
-            RuntimeError: There is one with this id.
-        """
-        self._add("Pipeline", self.Pipelines, pipeline)
-        if self._running:
-            self.start_background(self._start_pipelines([pipeline]), f"start of pipeline {pipeline.Id}")
-
-    def add_pipelines(self, *pipelines: Pipeline) -> None:
-        """Add several pipelines."""
-        for pipeline in pipelines:
-            self.add_pipeline(pipeline)
-
-    def del_pipeline(self, pipeline: Pipeline) -> None:
-        """Remove a pipeline that does not run."""
-        del self.Pipelines[pipeline.Id]
-
-    def add_connection(self, connection: Connection) -> Connection:
-        """Add a connection; RuntimeError when there is one with this id."""
-        self._add("Connection", self.Connections, connection)
-        return connection
-
-    def add_connections(self, *connections: Connection) -> None:
-        """Add several connections."""
-        for connection in connections:
-            self.add_connection(connection)
-
-    def add_lookup(self, lookup: Lookup) -> Lookup:
-        """Add a lookup; it is loaded with the application's start, or at once when that runs, unless it is lazy.
-
-        Raises:
-            RuntimeError: There is one with this id.
-        """
-        self._add("Lookup", self.Lookups, lookup)
-        if self._running and not lookup.Lazy:
-            self.start_background(lookup.on_start(), f"lookup {lookup.Id}")
-        return lookup
-
-    def add_lookups(self, *lookups: Lookup) -> None:
-        """Add several lookups."""
-        for lookup in lookups:
-            self.add_lookup(lookup)
-
-    def add_lookup_factory(self, lookup_factory: Any) -> None:
-        """Add an object whose `locate_lookup(lookup_id, context)` is asked for lookups that have no name here."""
-        self.LookupFactories.append(lookup_factory)
-
-    def add_matrix(self, matrix: Any) -> Any:
-        """Add a matrix; RuntimeError when there is one with this id."""
-        self._add("Matrix", self.Matrixes, matrix)
-        if self._running:
-            self.start_background(matrix.on_start(), f"start of matrix {matrix.Id}")
-        return matrix
-
-    def add_matrixes(self, *matrixes: Any) -> None:
-        """Add several matrices."""
-        for matrix in matrixes:
-            self.add_matrix(matrix)
-
-    def locate_connection(self, connection_id: str | Connection) -> Connection:
-        """Return the connection with this id; KeyError with a hint when there is none."""
-        return (
-            connection_id
-            if isinstance(connection_id, Connection)
-            else _named("connection", self.Connections, connection_id)
-        )
-
-    def locate_lookup(self, lookup_id: str | Lookup, context: Any = None) -> Lookup:
-        """Return the lookup with this id, asking the factories too; KeyError with a hint when there is none."""
-        if isinstance(lookup_id, Lookup):
-            return lookup_id
-        if lookup_id not in self.Lookups:
-            for factory in self.LookupFactories:
-                found: Lookup | None = factory.locate_lookup(lookup_id, context)
-                if found is not None:
-                    return found
-        named: Lookup = _named("lookup", self.Lookups, lookup_id)
-        return named
-
-    def locate_matrix(self, matrix_id: Any) -> Any:
-        """Return the matrix with this id; KeyError with a hint when there is none."""
-        return _named("matrix", self.Matrixes, matrix_id) if isinstance(matrix_id, str) else matrix_id
-
-    def locate(self, address: str) -> Pipeline | Source | ProcessorBase | None:
-        """Return what is at `Pipeline`, `Pipeline.Processor` or `Pipeline.*Source`; None when there is nothing."""
-        pipeline_id, _, part = address.partition(".")
-        pipeline = self.Pipelines.get(pipeline_id)
-        if pipeline is None or not part:
-            return pipeline
-        return pipeline.locate_source(part[1:]) if part.startswith("*") else pipeline.locate_processor(part)
-
-    def locate_input(self, address: str) -> Any:
-        """Return the source at `address` that other pipelines can send to; a pipeline's address means its first such source.
-
-        Raises:
-            ConfigError: There is none; the message names the nearest.
-        """
-        found = self.locate(address)
-        if isinstance(found, Pipeline):
-            found = next((source for source in found.Sources if hasattr(source, "put")), None)
-        if found is None or not hasattr(found, "put"):
-            inputs = [s.locate_address() for p in self.Pipelines.values() for s in p.Sources if hasattr(s, "put")]
-            raise ConfigError(f"there is no source to send to at '{address}'", hint=nearest(address, inputs))
-        return found
-
-    def connect(self, upstream: Pipeline, downstream: Pipeline) -> None:
-        """Note that one pipeline feeds another, so that barriers pass through both."""
-        if upstream not in downstream.upstream:
-            downstream.upstream.add(upstream)
-            upstream.committer.absorb(downstream.committer)
-
-    def _add(self, kind: str, names: dict[str, Any], thing: Any) -> None:
-        if thing.Id in names:
-            raise RuntimeError(f"{kind} '{thing.Id}' already registered")
-        names[thing.Id] = thing
-
     # Start
 
     def _on_run(self, _message_type: str) -> None:
@@ -209,7 +86,7 @@ class PumpService(asab.Service):
             for matrix in self.Matrixes.values():
                 await matrix.on_start()
             self._running = True
-            await self._start_pipelines(list(self.Pipelines.values()))
+            await self.start_pipelines(list(self.Pipelines.values()))
             for state in self._kept_states():
                 if (stored := await self.store.call(Store.shared, state.Id)) is not None:
                     state.load(*stored)
@@ -241,7 +118,8 @@ class PumpService(asab.Service):
             if section.partition(":")[0] in ("pipeline", "connection", "lookup", "matrix") and section not in known:
                 L.warning("nothing reads the section [%s] of the configuration (%s)", section, nearest(section, known))
 
-    async def _start_pipelines(self, pipelines: list[Pipeline]) -> None:
+    async def start_pipelines(self, pipelines: list[Pipeline]) -> None:
+        """Start pipelines together: claim them, give them back what the store has, open their parts, let their sources send."""
         if self._claims is not None:
             await asyncio.to_thread(self._claims.take, [pipeline.Id for pipeline in pipelines])
         for pipeline in pipelines:
@@ -450,6 +328,11 @@ class PumpService(asab.Service):
 
     # Beside the pipelines
 
+    def begin(self, start: Callable[[], Coroutine[Any, Any, Any]], name: str) -> None:
+        """Start what was added while the pump runs; otherwise it starts with all others."""
+        if self._running:
+            self.start_background(start(), name)
+
     def start_background(self, coro: Coroutine[Any, Any, Any], name: str) -> None:
         """Run a coroutine beside the pipelines; a failure is logged with `name`, a stop cancels it."""
         task = self.App.Loop.create_task(coro, name=name)
@@ -484,11 +367,7 @@ def _runs_once(source: Source) -> bool:
     return isinstance(source, TriggerSource) and bool(source.Triggers) and all(t.exhausted for t in source.Triggers)
 
 
-def _named(kind: str, names: dict[str, Any], name: str) -> Any:
-    try:
-        return names[name]
-    except KeyError:
-        raise KeyError(f"Cannot find {kind} id '{name}' ({nearest(name, names) or 'there is none'})") from None
+
 
 
 BSPumpService = PumpService
