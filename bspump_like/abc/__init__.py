@@ -1,5 +1,6 @@
 """The classes that people extend, and the types of delivery. Nothing here imports the rest of the package."""
 
+from .anomaly import Anomaly
 from .backoff import Backoff, BackoffOptions
 from .cached_lookup import CachedLookup, CachedLookupOptions
 from .connection import Connection, ConnectionOptions
@@ -13,7 +14,7 @@ from .source import Source, SourceOptions, TriggerSource
 from .sql_lookup import SQLLookup, SQLLookupOptions
 
 __all__ = [
-    "AsyncLookupMixin", "Backoff", "BackoffOptions", "Batch", "CachedLookup", "CachedLookupOptions", "Connection",
+    "Anomaly", "AsyncLookupMixin", "Backoff", "BackoffOptions", "Batch", "CachedLookup", "CachedLookupOptions", "Connection",
     "ConnectionOptions", "Context", "DictionaryLookup", "Event", "Generator", "Lookup", "LookupOptions",
     "MappingLookup", "Outcome", "Position", "Processor", "ProcessorBase", "ProcessorOptions", "ReaderSource",
     "SQLLookup", "SQLLookupOptions", "Sink", "Snapshot", "Source", "SourceOptions", "ThreadedProcessor", "TriggerSource",

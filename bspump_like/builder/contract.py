@@ -13,7 +13,6 @@ _OWN = "write it as a processor of your own, see docs/how-to/own-processor.md"
 
 _MODULES = {
     "amqp": ("AMQPConnection AMQPSink AMQPSource AMQPFullMessageSource", _OWN_SOURCE),
-    "anomaly": ("AnomalyAnalyzer GeneralAnomaly AnomalyManager AnomalyStorage", _OWN),
     "ftp": ("FTPConnection FTPSource", "let a tool such as rclone fetch the files, and read them with FileLineSource"),
     "googledrive": ("GoogleDriveABCSink GoogleDriveBlockSink GoogleDriveConnection", _DRIVE),
     "http": (
