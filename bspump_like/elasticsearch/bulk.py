@@ -126,11 +126,13 @@ class ElasticSearchBulk:
         """Bytes until it is full."""
         self._tries = 0
 
-    def consume(self, data_feeder_generator: Iterable[bytes], context: Context, event: Event) -> bool:
+    def consume(
+        self, data_feeder_generator: Iterable[bytes], context: Context | None = None, event: Event | None = None
+    ) -> bool:
         """Take one document as a feeder yields it, an action and the lines after it; return whether the bulk is full."""
         action, *rest = (line.rstrip(b"\n") + b"\n" for line in data_feeder_generator)
         body = b"".join(rest)
-        self.documents.append(Document(action, body, context, event))
+        self.documents.append(Document(action, body, {} if context is None else context, event))
         self.capacity -= len(action) + len(body)
         return self.capacity <= 0
 

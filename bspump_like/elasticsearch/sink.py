@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pathlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -18,6 +18,7 @@ from ..errors import ConfigError, ConnectionLost, Problem, ProcessingError
 from ..expression import Template, compile_template, provided_by
 from .bulk import Document, ElasticSearchBulk
 from .connection import ElasticSearchConnection, Refused, check_index_name
+from .feeder import with_index
 from .loader import Loader
 from .rollover import Rollover
 
@@ -103,7 +104,8 @@ class ElasticSearchSink(Sink):
             id: Name within the pipeline.
             config: Options.
             bulk_class: Your own bulk, with other callbacks.
-            data_feeder: Takes (event without _id, id) and yields the lines of a bulk as bytes: an action, a document.
+            data_feeder: Takes (event without _id, id) and yields the lines of a bulk as bytes, an action and a document, as
+                `data_feeder_create_or_index` does.
 
         Raises:
             ConfigError: Options that cannot be, or that contradict each other.
@@ -171,6 +173,7 @@ class ElasticSearchSink(Sink):
         if metrics is not None:
             tags = {"pipeline": self.Pipeline.Id, "sink": self.Id}
             self._counter = metrics.create_counter("elasticsearch.insert", tags=tags, init_values={"ok": 0, "fail": 0})
+        self._connection.watch(lambda: sum(loader.uploader.waiting for loader in self._loaders))
         if self._template or self._rollover.by_size:
             self.Pipeline.throttle(self)
             self._loaders[0].uploader.start(self._prepare)
@@ -256,7 +259,7 @@ class ElasticSearchSink(Sink):
                 id = str(own)
         loader = self._loaders[self._filling if id is None else hash(id) % len(self._loaders)]
         if self._feeder is not None:
-            lines = _with_index(self._feeder(document, id), index)
+            lines = with_index(self._feeder(document, id), index)
         else:
             actions = self._actions.get(index) or self._new_actions(index)
             lines = [b"%b%b}}" % (actions[1], dumps(id)), self._body(document)]
@@ -329,15 +332,6 @@ class ElasticSearchSink(Sink):
         """Stop the loaders."""
         for loader in self._loaders:
             await loader.uploader.stop()
-
-
-def _with_index(lines: Iterable[bytes], index: str) -> Iterable[bytes]:
-    """Return the lines of one document, with the index in the action if the feeder left it out."""
-    action, *rest = lines
-    header = orjson.loads(action)
-    for meta in header.values():
-        meta.setdefault("_index", index)
-    return [dumps(header), *rest]
 
 
 def _template_of(path: str) -> bytes:
