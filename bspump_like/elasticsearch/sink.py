@@ -258,6 +258,7 @@ class ElasticSearchSink(Sink):
             if id is None:
                 id = str(own)
         loader = self._loaders[self._filling if id is None else hash(id) % len(self._loaders)]
+        lines: Iterable[bytes]
         if self._feeder is not None:
             lines = with_index(self._feeder(document, id), index)
         else:

@@ -324,7 +324,7 @@ def test_a_slow_cluster_throttles_the_source_and_tells_it(one):
 @pytest.mark.parametrize(
     ("config", "sentence"),
     [
-        ({"document_id": "n"}, "use position, or field:NAME"),
+        ({"document_id": "n"}, "use position, field:NAME, or a template"),
         ({"data_stream": True}, "must have the name of the data stream"),
         ({"index": "Upper"}, "no name of an index"),
         ({"index_prefix": "_a"}, "no name of an index"),
