@@ -12,7 +12,6 @@ from ..config import Seconds, option
 from ..errors import ProcessingError
 from ..expression import Expression
 from ..recent import RecentLog
-from ..settlement import KEY
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -106,8 +105,7 @@ class DeduplicateProcessor(Processor):
     def _duplicate(self, context: Context, event: Event) -> None:
         self.found += 1
         if self._target is not None:
-            settling = {KEY: context[KEY]} if KEY in context else {}
-            self._target.accept({"ancestor": context, **settling}, event)
+            self._target.accept(context, event)
 
     async def flush(self) -> None:
         """Forget what is older than `ttl`; at barriers, since events do not look at the clock."""

@@ -191,8 +191,7 @@ class JoinGenerator(Generator):
     def _send_late(self, context: Context, event: Event) -> None:
         self.late_events += 1
         if self._target is not None:
-            settling = {KEY: context[KEY]} if KEY in context else {}
-            self._target.accept({"ancestor": context, **settling}, event)
+            self._target.accept(context, event)
         elif KEY in context:
             note(context, Outcome.DROPPED)
 

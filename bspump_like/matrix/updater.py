@@ -10,7 +10,6 @@ from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
 from ..config import option
 from ..errors import ConfigError, Problem, ProcessingError
-from ..settlement import KEY
 from .cells import Cells
 from .geo import GeoMatrix
 from .named import NamedMatrix
@@ -157,8 +156,7 @@ class MatrixUpdater(Processor):
     def _send_late(self, context: Context, event: Event) -> Event:
         if self._target is None:
             return event
-        settling = {KEY: context[KEY]} if KEY in context else {}
-        self._target.accept({"ancestor": context, **settling}, event)
+        self._target.accept(context, event)
         return None
 
     def _bring_in(self) -> None:

@@ -37,6 +37,26 @@ def test_duplicates_can_go_elsewhere():
     assert passed(numbered("abacb"), duplicates="Again") == ([0, 1, 3], [2, 4])
 
 
+def test_a_duplicate_that_goes_elsewhere_has_the_context_it_came_with_as_ancestor():
+    class Marked(DeduplicateProcessor):
+        def process(self, context, event):
+            context["seen"] = event["n"]
+            return super().process(context, event)
+
+    made = {}
+
+    def build(app):
+        pipeline, again = Pipeline(app, "P"), Pipeline(app, "Again")
+        made["again"] = CollectSink(app, again)
+        part = Marked(app, pipeline, config={"key": "id", "duplicates": "Again"})
+        pipeline.build(ListSource(app, pipeline, numbered("aa")), part, CollectSink(app, pipeline))
+        again.build(InternalSource(app, again), made["again"])
+        app.pump_service.add_pipelines(pipeline, again)
+
+    run_pump(build)
+    assert made["again"].contexts == [{"ancestor": {"seen": 1}}]
+
+
 def test_an_event_without_an_id_passes():
     assert passed([{"n": 0}, {"n": 1}, {"id": None, "n": 2}]) == ([0, 1, 2], [])
 
