@@ -135,6 +135,12 @@ class Directory:
             raise ConfigError(f"there is no source to send to at '{address}'", hint=nearest(address, inputs))
         return found
 
+    def connect_input(self, upstream: Pipeline, address: str) -> Any:
+        """Return the source at `address`, see `locate_input`, which the pipeline `upstream` feeds from now on."""
+        source = self.locate_input(address)
+        self.connect(upstream, source.Pipeline)
+        return source
+
     def connect(self, upstream: Pipeline, downstream: Pipeline) -> None:
         """Note that one pipeline feeds another, so that barriers pass through both."""
         if upstream not in downstream.upstream:

@@ -101,8 +101,7 @@ class Failures:
     def _connect_route(self, policy: ErrorPolicy) -> None:
         """Find the pipeline that a route leads to, now rather than at the first error."""
         if policy.route:
-            service = self._pipeline.App.pump_service
-            service.connect(self._pipeline, service.locate_input(policy.route).Pipeline)
+            self._pipeline.App.pump_service.connect_input(self._pipeline, policy.route)
 
     def failed(self, depth: int, index: int, error: BaseException, context: Context, inputs: Sequence[Event]) -> bool:
         """Take an event that raised; return True when the pipeline halts with it.

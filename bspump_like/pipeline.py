@@ -317,8 +317,7 @@ class Pipeline(Work, Configurable):
         self, address: str, processor: ProcessorBase, error: BaseException, context: Context, event: Event
     ) -> None:
         """Hand a failed event to the source at `address`, with the error in its context."""
-        source = self.App.pump_service.locate_input(address)
-        self.App.pump_service.connect(self, source.Pipeline)
+        source = self.App.pump_service.connect_input(self, address)
         described = {"type": type(error).__name__, "message": str(error), "processor": processor.locate_address()}
         source.accept({**context, "error": described}, event)
 

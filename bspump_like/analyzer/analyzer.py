@@ -80,8 +80,7 @@ class Analyzer(Processor):
     async def on_start(self) -> None:
         """Find where alarms go, and begin to look now and then."""
         if self.options.alarms:
-            self._alarms = self.App.pump_service.locate_input(self.options.alarms)
-            self.App.pump_service.connect(self.Pipeline, self._alarms.Pipeline)
+            self._alarms = self.App.pump_service.connect_input(self.Pipeline, self.options.alarms)
         if self.AnalyzeOnClock:
             self.start_timer("Analyzer.tick!")
 

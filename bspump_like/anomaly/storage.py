@@ -133,9 +133,7 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
             ConfigError: There is no source at the address.
         """
         if self._address and self._source is None and self.Pipeline is not None:
-            service = self.App.pump_service
-            self._source = service.locate_input(self._address)
-            service.connect(self.Pipeline, self._source.Pipeline)
+            self._source = self.App.pump_service.connect_input(self.Pipeline, self._address)
 
     # Anomalies
 

@@ -74,8 +74,7 @@ class DeduplicateProcessor(Processor):
         self._seen.update(self._log)
         self._begun.extend([self.time()] * self._log.closed_blocks)
         if self.options.duplicates:
-            self._target = self.App.pump_service.locate_input(self.options.duplicates)
-            self.App.pump_service.connect(self.Pipeline, self._target.Pipeline)
+            self._target = self.App.pump_service.connect_input(self.Pipeline, self.options.duplicates)
 
     def process(self, context: Context, event: Event) -> Event:
         """Let the event pass, or not."""

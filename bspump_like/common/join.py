@@ -110,8 +110,7 @@ class JoinGenerator(Generator):
     async def on_start(self) -> None:
         """Let those wait again that the store has, and find where late events go."""
         if self.options.late:
-            self._target = self.App.pump_service.locate_input(self.options.late)
-            self.App.pump_service.connect(self.Pipeline, self._target.Pipeline)
+            self._target = self.App.pump_service.connect_input(self.Pipeline, self.options.late)
         self._watermark = self._log.header.get("watermark", -math.inf)
         for is_left, key, time, event in self._log:
             self._pairs_of(_Waiting(is_left, key, time, event))  # they were sent before

@@ -30,8 +30,7 @@ class RouterMixIn:
             self._targets = {}
         except KeyError:
             pass
-        source: InternalSource = self.App.pump_service.locate_input(source_id)
-        self.App.pump_service.connect(self.Pipeline, source.Pipeline)
+        source: InternalSource = self.App.pump_service.connect_input(self.Pipeline, source_id)
         self._targets[source_id] = source
         return source
 

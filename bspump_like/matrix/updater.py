@@ -134,8 +134,7 @@ class MatrixUpdater(Processor):
     async def on_start(self) -> None:
         """Find where late events go."""
         if self.options.late:
-            self._target = self.App.pump_service.locate_input(self.options.late)
-            self.App.pump_service.connect(self.Pipeline, self._target.Pipeline)
+            self._target = self.App.pump_service.connect_input(self.Pipeline, self.options.late)
 
     def process(self, context: Context, event: Event) -> Event:
         """Collect what the event brings."""

@@ -18,9 +18,7 @@ class _HandOver(Sink):
 
     async def on_start(self) -> None:
         """Find the input, and let barriers pass."""
-        service = self.App.pump_service
-        self._source = service.locate_input(self.target)
-        service.connect(self.Pipeline, self._source.Pipeline)
+        self._source = self.App.pump_service.connect_input(self.Pipeline, self.target)
 
     def process(self, context: Context, event: Event) -> None:
         """Hand one event over."""
