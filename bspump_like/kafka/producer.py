@@ -101,14 +101,13 @@ class Producer:
 
     def put(self, lane: Lane, key: bytes | None, value: bytes | None, context: Context) -> None:
         """Put one message into the open batch of a lane; into a new one if it is full."""
-        headers = context.get("kafka_headers")
-        message: dict[str, Any] = {"timestamp": None, "key": key, "value": value}
-        message["headers"] = list(headers) if headers else NO_HEADERS
-        if lane.append(**message) is None:
+        given = context.get("kafka_headers")
+        headers = list(given) if given else NO_HEADERS
+        if lane.append(len(lane.contexts), None, key, value, headers) is None:
             # A batch takes its first message whatever its size; the broker says whether that is too large.
             self._submit(lane)
             lane.open(self._client.create_batch())
-            lane.append(**message)
+            lane.append(0, None, key, value, headers)
         lane.contexts.append(context)
 
     def _submit(self, lane: Lane) -> None:

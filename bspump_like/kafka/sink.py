@@ -165,27 +165,25 @@ class KafkaSink(Sink):
 
     def process(self, context: Context, event: Event) -> None:
         """Put one event into the batch of its partition."""
-        kind = type(event)
-        if kind is dict:
+        if type(event) is dict:
             try:
                 event = dumps(event)
             except TypeError:
                 event = self._encoded(context, event)
-        elif kind is not bytes:
+        elif type(event) is not bytes:
             event = self._encoded(context, event)
         key = context.get("kafka_key")
         if key is not None and type(key) is not bytes:
             key = self._key(key)
-        topic = context.get("kafka_topic")
-        lane = self._lanes.get(key) if topic is None else None
-        if lane is None:
-            self._running().add(topic or self._topic, key, event, context)
+        lane = self._lanes.get(key)
+        if lane is None or "kafka_topic" in context:
+            self._running().add(context.get("kafka_topic") or self._topic, key, event, context)
             return
-        headers = context.get("kafka_headers")
-        if lane.append(timestamp=None, key=key, value=event, headers=list(headers) if headers else NO_HEADERS) is None:
+        contexts, headers = lane.contexts, context.get("kafka_headers")
+        if lane.append(len(contexts), None, key, event, list(headers) if headers else NO_HEADERS) is None:
             self._running().put(lane, key, event, context)
         else:
-            lane.contexts.append(context)
+            contexts.append(context)
 
     def _process_named(self, context: Context, event: Event) -> None:
         """Put one event into the batch of the partition that its own fields name."""
