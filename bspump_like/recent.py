@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .abc.state import SharedState
@@ -46,6 +46,11 @@ class RecentLog(SharedState):
     def closed_blocks(self) -> int:
         """Number of blocks before the one that is being filled."""
         return len(self._blocks) - 1
+
+    @property
+    def blocks(self) -> Iterable[Sequence[Any]]:
+        """The blocks, the oldest first; the last is the one that is being filled."""
+        return self._blocks
 
     @property
     def oldest(self) -> Sequence[Any]:

@@ -42,7 +42,7 @@ class Groups(SharedState):
         self._figures = figures
         self.sketches: dict[Any, list[Any]] = {}
         self.changed: set[Any] = set()
-        """Groups with events since the last barrier; whoever adds to a sketch notes it here."""
+        """Groups with events since the last barrier; whoever adds to a sketch of another one calls `change` before."""
         self._unstored: set[Any] = set()  # those that a barrier has taken and not stored yet
         self._numbers: dict[Any, int] = {}  # of the streams
         self._generation = 0  # how often all was forgotten
@@ -57,8 +57,18 @@ class Groups(SharedState):
         """Begin a group; return its sketches."""
         made = [figure.new() for figure in self._figures] if sketches is None else sketches
         self.sketches[group] = made
+        self.changed.add(group)
         self._numbers[group] = len(self._numbers)
         return made
+
+    def change(self, group: Any) -> list[Any]:
+        """Return the sketches of a group, which may change from now on until the next barrier."""
+        self.changed.add(group)
+        if group in self._unstored:  # a barrier is storing these: let it have them as they are
+            self.sketches[group] = [
+                figure.load(figure.dump(one)) for figure, one in zip(self._figures, self.sketches[group], strict=True)
+            ]
+        return self.sketches[group]
 
     def clear(self) -> None:
         """Forget all groups."""
@@ -71,12 +81,10 @@ class Groups(SharedState):
         """See `SharedState`."""
         self._unstored |= self.changed
         self.changed.clear()
-        groups = self._unstored if self._known else self.sketches
-        dumped = {f"{self._numbers[group]:0{_NUMBERS}}": [group, self._dumped(group)] for group in groups}
-        return SavedGroups(self, dumped, self._generation, not self._known)
-
-    def _dumped(self, group: Any) -> list[bytes]:
-        return [figure.dump(one) for figure, one in zip(self._figures, self.sketches[group], strict=True)]
+        if not self._known:
+            self._unstored.update(self.sketches)
+        taken = {f"{self._numbers[group]:0{_NUMBERS}}": (group, self.sketches[group]) for group in self._unstored}
+        return SavedGroups(self, self._figures, taken, self._generation, not self._known)
 
     def stored(self, generation: int) -> None:
         """Take note that the groups that a barrier has taken are stored."""
@@ -94,6 +102,7 @@ class Groups(SharedState):
         for number in sorted(streams):
             group, dumped = decode(streams[number][0])
             self.open(group, [figure.load(one) for figure, one in zip(self._figures, dumped, strict=True)])
+        self.changed.clear()
         self._known = True
 
 
@@ -102,16 +111,19 @@ class SavedGroups:
 
     durable = False
 
-    def __init__(self, owner: Groups, dumped: Mapping[str, Any], generation: int, whole: bool) -> None:
-        """Take the groups, as bytes."""
+    def __init__(
+        self, owner: Groups, figures: Sequence[Figure], taken: Mapping[str, tuple[Any, list[Any]]], generation: int, whole: bool
+    ) -> None:  # fmt: skip
+        """Take the groups; nobody changes their sketches until `done`, see `Groups.change`."""
         self.header: Mapping[str, Any] = {"layout": owner.layout}
         self.whole = whole
-        self._owner, self._dumped, self._generation = owner, dumped, generation
+        self._owner, self._figures, self._taken, self._generation = owner, figures, taken, generation
 
     def changes(self) -> Iterator[tuple[str, int, bytes | None]]:
-        """Yield the groups."""
-        for stream, group in self._dumped.items():
-            yield stream, 0, encode(group)
+        """Yield the groups, as bytes: here, in a thread, since that takes long."""
+        for stream, (group, sketches) in self._taken.items():
+            dumped = [figure.dump(one) for figure, one in zip(self._figures, sketches, strict=True)]
+            yield stream, 0, encode([group, dumped])
 
     def done(self) -> None:
         """Note that they are stored."""
@@ -200,14 +212,15 @@ class SketchAggregator(Generator):
         try:
             # All or nothing: what raises has counted nowhere.
             values = [None if (value := get(field)) is None else prepare(value) for field, prepare in self._preparing]
-            sketches = groups.sketches.get(group) or groups.open(group)
+            sketches = groups.sketches.get(group) if group in groups.changed else None
+            if sketches is None:
+                sketches = groups.change(group) if group in groups.sketches else groups.open(group)
         except (TypeError, ValueError) as error:
             values = [get(field) for field in dict.fromkeys([*self._by, *(field for field, _ in self._preparing)])]
             raise ProcessingError("the event cannot be counted", detail=f"{error}, with {values}") from error
         for sketch, value in zip(sketches, values, strict=True):
             if value is not None:
                 sketch.update(value)
-        groups.changed.add(group)
         if KEY in context:
             note(context, Outcome.PROCESSED)  # it has arrived: the next barrier holds it
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import datetime
 import heapq
 import itertools
 import math
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..abc import Context, Event, Generator, Outcome, ProcessorOptions
 from ..config import Seconds, option
-from ..errors import ProcessingError
+from ..event_time import seconds_of
 from ..expression import Expression
 from ..recent import RecentLog
 from ..settlement import KEY, note
@@ -29,7 +29,9 @@ class JoinGeneratorOptions(ProcessorOptions):
     left: Expression = option(help="expression: true for events of the left stream", example='kind == "order"')
     key: Expression = option(help="expression that is equal for both events of a pair", example="order_id")
     time: Expression = option(
-        help="expression of the event's time, UNIX seconds or a datetime", example="time", default="time"
+        help="expression of the event's time: UNIX seconds, a datetime, or ISO 8601 text",
+        example="time",
+        default="time",
     )
     within: Seconds = option(60.0, "most seconds between the two events of a pair", ge=0)
     lateness: Seconds = option(0.0, "seconds by which events may be out of order", ge=0)
@@ -103,6 +105,8 @@ class JoinGenerator(Generator):
         self._numbers = itertools.count()
         self._watermark = -math.inf
         self._log = RecentLog(self.locate_address())
+        self._newest = -math.inf  # time in the block of the log that is being filled
+        self._ends: deque[float] = deque()  # the newest time in each block that is closed
         self._target: Any = None
         self.late_events = 0
         """Events that came too late."""
@@ -112,6 +116,9 @@ class JoinGenerator(Generator):
         if self.options.late:
             self._target = self.App.pump_service.connect_input(self.Pipeline, self.options.late)
         self._watermark = self._log.header.get("watermark", -math.inf)
+        for block in self._log.blocks:
+            self._ends.append(max((time for _, _, time, _ in block), default=-math.inf))
+        self._newest = self._ends.pop()
         for is_left, key, time, event in self._log:
             self._pairs_of(_Waiting(is_left, key, time, event))  # they were sent before
         self._expire(lambda waiting: None)
@@ -119,7 +126,10 @@ class JoinGenerator(Generator):
     def process(self, context: Context, event: Event) -> None:
         """Send the pairs that an event makes, and those that it leaves alone."""
         waiting = _Waiting(
-            bool(self._is_left(context, event)), self._key(context, event), self._seconds(context, event), event
+            bool(self._is_left(context, event)),
+            self._key(context, event),
+            seconds_of(self.options.time, self._time(context, event)),
+            event,
         )
         if type(waiting.key) is list:
             waiting.key = tuple(waiting.key)
@@ -129,7 +139,10 @@ class JoinGenerator(Generator):
         depth = self.PipelineDepth + 1
         for partner in self._pairs_of(waiting):
             self.Pipeline.inject({}, self._pair(waiting, partner), depth)
-        self._log.append((waiting.is_left, waiting.key, waiting.time, event))
+        self._newest = max(self._newest, waiting.time)
+        if self._log.append((waiting.is_left, waiting.key, waiting.time, event)):
+            self._ends.append(self._newest)
+            self._newest = -math.inf
         if waiting.time - self.options.lateness > self._watermark:
             self._watermark = waiting.time - self.options.lateness
             self._log.header = {"watermark": self._watermark}
@@ -140,17 +153,6 @@ class JoinGenerator(Generator):
     def generate(self, context: Context, event: Event, depth: int) -> None:
         """Take the event; the replay of a dead letter comes here."""
         self.process(context, event)
-
-    def _seconds(self, context: Context, event: Event) -> float:
-        time = self._time(context, event)
-        if isinstance(time, datetime.datetime):
-            return (time if time.tzinfo is not None else time.replace(tzinfo=datetime.UTC)).timestamp()
-        if isinstance(time, int | float) and not isinstance(time, bool) and math.isfinite(time):
-            return time
-        raise ProcessingError(
-            f"'{self.options.time}' is {time!r}, which is no time",
-            hint="UNIX seconds or a datetime: put a CastProcessor before",
-        )
 
     def _pairs_of(self, new: _Waiting) -> list[_Waiting]:
         """Let an event wait; return its partners."""
@@ -180,7 +182,8 @@ class JoinGenerator(Generator):
             if not waiting.matched:
                 alone(waiting)
         # A partner that is forgotten here still says of others that they had one: it is stored as long as they wait.
-        while self._log.closed_blocks and max(time for _, _, time, _ in self._log.oldest) < end - self._within:
+        while self._ends and self._ends[0] < end - self._within:
+            self._ends.popleft()
             self._log.forget()
 
     def _send_alone(self, waiting: _Waiting) -> None:
@@ -204,6 +207,8 @@ class JoinGenerator(Generator):
         self._watermark = math.inf
         self._expire(self._send_alone)
         self._watermark = -math.inf
+        self._newest = -math.inf
+        self._ends.clear()
         self._log.header = {}
         self._log.clear()
 

@@ -91,6 +91,30 @@ def test_a_stop_in_between_changes_nothing(tmp_path):
     assert aggregated(events, store, by="host") == whole
 
 
+def test_a_barrier_stores_the_sketches_as_they_were_though_events_come_meanwhile():
+    before, meanwhile = events_of(300), events_of(300, seed=2)
+    with fresh_application() as app:
+
+        def make():
+            return SketchAggregator(app, Pipeline(app, "P"), config={"by": "host", "figures": FIGURES})
+
+        part = make()
+        for _ in range(2):  # the first barrier stores all groups, the second those that have changed
+            for event in before:
+                part.process({}, event)
+            expected = part.rows()
+            (state,) = part.shared_states()
+            saved = state.save()
+            for event in meanwhile:
+                part.process({}, event)
+            streams = {stream: [content] for stream, _, content in saved.changes()}
+            saved.done()
+            again = make()
+            again.shared_states()[0].load(saved.header, streams)
+            assert again.rows() == expected
+            assert part.rows() != expected
+
+
 @pytest.mark.parametrize("every", [1, 7, 97, 1000])
 def test_quantiles_do_not_depend_on_when_they_are_looked_at_and_stored(every):
     values = [event["micros"] for event in events_of(3000)]
