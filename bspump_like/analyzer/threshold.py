@@ -12,7 +12,7 @@ import numpy as np
 from ..abc import Context, Event
 from ..config import Seconds, option
 from ..errors import ConfigError, Problem, ProcessingError
-from ..matrix.places import seconds
+from ..event_time import seconds_of
 from .analyzer import AnalyzerOptions
 from .time_window import TimeWindowAnalyzer
 
@@ -28,7 +28,9 @@ class ThresholdAnalyzerOptions(AnalyzerOptions):
 
     event_attribute: str = option(help="field that names who is watched", example="server")
     event_value: str = option("", "field of the value that is watched; empty: events are counted", example="latency")
-    timestamp_attr: str = option("@timestamp", "field with the time of the event: UNIX seconds, or a datetime")
+    timestamp_attr: str = option(
+        "@timestamp", "field with the time of the event: UNIX seconds, a datetime, or ISO 8601 text"
+    )
     figure: str = option(
         "last", "what stands for a piece of time with several values", choices=("last", "sum", "min", "max")
     )
@@ -113,7 +115,7 @@ class ThresholdAnalyzer(TimeWindowAnalyzer):
         """Put the value into its piece of time."""
         window = self.TimeWindow
         try:
-            time = seconds(self.options.timestamp_attr, event[self.options.timestamp_attr])
+            time = seconds_of(self.options.timestamp_attr, event[self.options.timestamp_attr])
             value = float(event[self._value]) if self._value else 1.0
         except KeyError as error:
             raise ProcessingError(f"the event has no field {error}", detail=repr(event)[:200]) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,7 @@ import numpy as np
 
 from ..abc import Context, Event
 from ..config import Seconds, option
-from ..errors import ProcessingError
-from ..matrix.places import seconds
+from ..event_time import seconds_of
 from .analyzer import Analyzer, AnalyzerOptions
 
 if TYPE_CHECKING:
@@ -82,13 +80,7 @@ class TimeDriftAnalyzer(Analyzer):
         Raises:
             ProcessingError: It is none.
         """
-        moment = event_timestamp
-        if isinstance(moment, str):
-            try:
-                moment = datetime.datetime.fromisoformat(moment)
-            except ValueError:
-                raise ProcessingError(f"field '{self._field}' has {moment!r}, which is no time") from None
-        return self.time() - seconds(self._field, moment)
+        return self.time() - seconds_of(self._field, event_timestamp)
 
     def evaluate(self, context: Context, event: Event) -> None:
         """Keep the age of the event."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..abc import Context, Event, Generator, ProcessorOptions
 from ..config import option
 from ..errors import ProcessingError
+from ..event_time import seconds_of
 from ..expression import Expression
-from .occurrence import GENERAL, seconds_of
+from .general import GeneralAnomaly
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -100,7 +101,7 @@ class AnomalyAnalyzer(Generator):
         if not isinstance(event, Mapping):
             raise ProcessingError(f"expected a dict, got {type(event).__name__}")
         found = self._type(context, event)
-        kind = GENERAL if found is None else str(found)
+        kind = GeneralAnomaly.TYPE if found is None else str(found)
         fields = self._dimensions.get(kind) or self._dimensions.get(_DEFAULT)
         if fields is None:
             raise ProcessingError(f"there are no key_dimensions for '{kind}'", hint=f"add '{_DEFAULT}'")

@@ -13,7 +13,8 @@ from ..abc.state import SharedState
 from ..codec import Unencodable, encode
 from ..config import Seconds, option
 from ..errors import ProcessingError
-from .occurrence import GENERAL, seconds_of
+from ..event_time import seconds_of
+from .general import GeneralAnomaly
 from .storage import STORAGE_INPUT, AnomalyStorage, AnomalyStorageOptions
 
 if TYPE_CHECKING:
@@ -211,8 +212,8 @@ def _read(event: Any) -> tuple[str, Mapping[str, Any], float, Mapping[str, Any]]
         ProcessingError: It is none; before anything has changed.
     """
     try:
-        kind, dimensions, timestamp = event.get("type") or GENERAL, event["key_dimensions"], event["timestamp"]
-        details = event.get("details") or {}
+        kind, details = event.get("type") or GeneralAnomaly.TYPE, event.get("details") or {}
+        dimensions, timestamp = event["key_dimensions"], event["timestamp"]
     except (AttributeError, KeyError, TypeError) as error:
         raise ProcessingError(
             "expected a dict with type, key_dimensions and timestamp", detail=repr(event)[:200],

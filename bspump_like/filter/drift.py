@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,27 +9,24 @@ from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
 from ..config import Seconds, option
 from ..errors import ProcessingError
+from ..event_time import seconds_of
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
     from ..pipeline import Pipeline
 
 
-def _seconds(stamp: datetime.datetime) -> float:
-    return (stamp if stamp.tzinfo is not None else stamp.replace(tzinfo=datetime.UTC)).timestamp()
-
-
 class TimeDriftFilterOptions(ConcurrencyOptions):
     """Options of the filter."""
 
     max_time_drift: Seconds = option(60.0, "age of the oldest event that passes, in seconds", ge=0)
-    field: str = option("@timestamp", "field with the time: a UNIX time in seconds, or a datetime")
+    field: str = option("@timestamp", "field with the time: UNIX seconds, a datetime, or ISO 8601 text")
 
 
 class TimeDriftFilter(Processor):
     """Drop events that are older than `max_time_drift`, and count them.
 
-    In: dict with a UNIX time in seconds, or a datetime (without a zone: UTC), in `field`. Out: the same dict, or nothing.
+    In: dict with a time in `field`; one without a zone is UTC. Out: the same dict, or nothing.
     Raises: ProcessingError, if there is no such time. Metric: the counter `timestamp.error`, tagged with pipeline and processor.
 
     Example:
@@ -64,9 +60,11 @@ class TimeDriftFilter(Processor):
         """Let the event pass unless it is too old."""
         try:
             stamp = event[self._field]
-            age = self.time() - (_seconds(stamp) if isinstance(stamp, datetime.datetime) else stamp)
         except (KeyError, TypeError, IndexError) as error:
-            raise self._no_time(event, error) from error
+            raise self._no_field(event) from error
+        if stamp.__class__ is not float and stamp.__class__ is not int:
+            stamp = seconds_of(self._field, stamp)
+        age = self.time() - stamp
         if age <= self._most:
             return event
         self._late += 1
@@ -74,15 +72,10 @@ class TimeDriftFilter(Processor):
             self._counter.add("count", 1)
         return None
 
-    def _no_time(self, event: Any, error: Exception) -> ProcessingError:
+    def _no_field(self, event: Any) -> ProcessingError:
         if not isinstance(event, Mapping):
             return ProcessingError(f"expected a dict with a time, got {type(event).__name__}")
-        if self._field not in event:
-            return ProcessingError(f"there is no field '{self._field}'")
-        return ProcessingError(
-            f"field '{self._field}' has {event[self._field]!r}, expected a UNIX time or a datetime",
-            hint="put a CastProcessor before",
-        )
+        return ProcessingError(f"there is no field '{self._field}'")
 
     def rest_get(self) -> dict[str, Any]:
         """Return what the web API shows of this part, with the number of events that were too old."""

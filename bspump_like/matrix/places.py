@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 import numbers
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import ProcessingError
+from ..event_time import seconds_of
 from .geo import GeoMatrix
 from .named import NamedMatrix
 from .window import TimeWindowMatrix
@@ -74,11 +74,11 @@ class TimePlaces:
         """Return name and time; an event that moves the window on has done so."""
         time = event[self._time]
         if time.__class__ is not float and time.__class__ is not int:
-            time = seconds(self._time, time)
+            time = seconds_of(self._time, time)
         name = self._name_of(event)
         matrix = self._matrix
         if not self._from < time < self._until or self._moves != matrix.moves:
-            if not matrix.accept(seconds(self._time, time)):
+            if not matrix.accept(seconds_of(self._time, time)):
                 return None
             self._from, self._until = matrix.quiet_times()
             self._moves = matrix.moves
@@ -111,16 +111,3 @@ def number(field: str, value: Any) -> float:
     if isinstance(value, numbers.Real) and math.isfinite(value):
         return float(value)
     raise ProcessingError(f"the field '{field}' is no number", detail=repr(value), hint="put a CastProcessor before")
-
-
-def seconds(field: str, value: Any) -> float:
-    """Return UNIX seconds out of a number or a datetime; ProcessingError for anything else."""
-    if isinstance(value, datetime.datetime):
-        return value.timestamp()
-    if isinstance(value, numbers.Real) and math.isfinite(value):
-        return float(value)
-    raise ProcessingError(
-        f"the field '{field}' is no time",
-        detail=repr(value),
-        hint="UNIX seconds or a datetime: put a CastProcessor before",
-    )

@@ -27,7 +27,9 @@ class MatrixUpdaterOptions(ConcurrencyOptions):
     matrix: str = option(help="id of the matrix", refers="matrix", example="Delays")
     row: list[str] = option([], "field whose value names the row; several make a tuple", example=["origin"])
     time: str = option(
-        "", "field of the event's time, UNIX seconds or a datetime; for a TimeWindowMatrix", example="time"
+        "",
+        "field of the event's time, UNIX seconds, a datetime or ISO 8601 text; for a TimeWindowMatrix",
+        example="time",
     )
     lat: str = option("", "field of the latitude, degrees; for a GeoMatrix", example="lat")
     lon: str = option("", "field of the longitude, degrees; for a GeoMatrix", example="lon")

@@ -1,22 +1,22 @@
-"""Occurrences of anomalies: what AnomalyAnalyzer makes and AnomalyManager takes."""
+"""The time of an event: UNIX seconds out of what its field holds."""
 
 from __future__ import annotations
 
 import datetime
 import math
+import numbers
 from typing import Any
 
-from ..errors import ProcessingError
+from .errors import ProcessingError
 
-GENERAL = "general"
-"""The type of what has none."""
+_NUMBER = (int, float, numbers.Real)  # the quick ones first; the last are those of numpy
 
 
-def seconds_of(field: str, value: Any) -> float:
+def seconds_of(name: str, value: Any) -> float:
     """Return a time as UNIX seconds; one without a zone is UTC.
 
     Args:
-        field: Where it stands, for the message.
+        name: Field or expression that it comes from, for the message.
         value: UNIX seconds, a datetime, or ISO 8601 text.
 
     Raises:
@@ -30,8 +30,6 @@ def seconds_of(field: str, value: Any) -> float:
             moment = None
     if isinstance(moment, datetime.datetime):
         return (moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)).timestamp()
-    if isinstance(moment, int | float) and not isinstance(moment, bool) and math.isfinite(moment):
+    if isinstance(moment, _NUMBER) and not isinstance(moment, bool) and math.isfinite(moment):
         return float(moment)
-    raise ProcessingError(
-        f"field '{field}' has {value!r}, which is no time", hint="UNIX seconds, a datetime or ISO 8601 text"
-    )
+    raise ProcessingError(f"'{name}' is {value!r}, which is no time", hint="UNIX seconds, a datetime or ISO 8601 text")
