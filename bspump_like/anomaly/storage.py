@@ -30,7 +30,10 @@ STORAGE_INPUT = "AnomalyStoragePipeline.*InternalSource"
 
 _DAY = 86_400.0
 _PAGE = 1000  # documents
+_CHUNK = 500  # anomalies sent in one step of the loop
 _SCROLL = "1m"
+
+_FIELDS = {"id", "type", "key_dimensions", "status", "started", "updated", "occurrences", "details"}
 
 Key = tuple[str, tuple[tuple[str, Any], ...]]
 
@@ -42,8 +45,7 @@ class SearchConnection(Protocol):
         """Return the answer of the cluster.
 
         Raises:
-            ConnectionLost: Nobody answers.
-            BSPumpError: The cluster refuses; with `passes` True it may answer later.
+            BSPumpError: Nobody answers, or the cluster refuses.
         """
 
 
@@ -216,11 +218,12 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
 
     async def flush(self, message_type: str = "") -> None:
         """Send what has changed; called with each barrier, `message_type` is the contract's."""
-        unsent, self._unsent = self._unsent, {}
-        if self._source is None:
-            return
-        for id in unsent:
-            self._source.accept({}, _document(self[id]))
+        for number, id in enumerate(list(self._unsent), 1):
+            del self._unsent[id]
+            if self._source is not None:
+                self._source.accept({}, _document(self[id]))
+            if number % _CHUNK == 0:
+                await asyncio.sleep(0)  # a turn for the others; nothing is waited for
 
     @property
     def loads(self) -> bool:
@@ -230,10 +233,8 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
     async def load(self) -> None:
         """Take in the open anomalies of the index, and the closed ones that are not too old; what is here stays as it is.
 
-        Returns when it is done: while the cluster cannot answer it is asked again.
-
-        Raises:
-            BSPumpError: The cluster refuses the search.
+        Returns when it is done: while the cluster does not answer, or refuses, it is asked again. Documents that are no anomalies
+        are passed over.
         """
         if self._connection is None:
             return
@@ -241,15 +242,18 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
         said = ""
         while True:
             try:
-                documents = await self._search(self._connection)
+                found = await self._search(self._connection)
                 break
             except BSPumpError as error:
-                if not isinstance(error, ConnectionLost) and not getattr(error, "passes", False):
-                    raise
                 if str(error) != said:
                     L.warning("%s: anomalies cannot be loaded now, trying again: %s", self.Id, error)
                 said = str(error)
             await asyncio.sleep(backoff.next())
+        documents = [document for document in found if document.keys() >= _FIELDS]
+        if len(documents) < len(found):
+            L.warning(
+                "%s: %d documents in '%s' are no anomalies", self.Id, len(found) - len(documents), self.options.index
+            )
         # Where there is an index for each month, an anomaly may stand in two of them: the newer wins.
         loaded = {one["id"]: one for one in sorted(documents, key=lambda one: (one["started"], one["updated"]))}
         for id, document in loaded.items():

@@ -36,9 +36,9 @@ class Index:
 
     def documents(self):
         self.call("POST", f"/{self.name}*/_refresh")
-        hits = self.call("POST", f"/{self.name}*/_search", {"size": 1000, "sort": ["started"]})["hits"]["hits"]
+        hits = self.call("POST", f"/{self.name}*/_search", {"size": 1000})["hits"]["hits"]
         assert all(hit["_id"] == hit["_source"]["id"] for hit in hits)
-        return [hit["_source"] for hit in hits]
+        return sorted((hit["_source"] for hit in hits), key=lambda one: one["started"])
 
 
 @pytest.fixture
@@ -124,6 +124,13 @@ def test_closed_ones_that_are_too_old_are_not_loaded_and_pages_are_gone_through(
     assert {one["status"] for one in storage.values()} == {"open"}
 
 
+def test_what_is_no_anomaly_is_passed_over(index, caplog):
+    manage(index, [occurrence(time.time())])
+    index.call("POST", f"/{index.name}/_doc?refresh=true", {"status": "open", "note": "by hand"})
+    assert len(manage(index, [])) == 1
+    assert f"1 documents in '{index.name}*' are no anomalies" in caplog.text
+
+
 def test_no_index_means_no_anomalies(index):
     assert not manage(index, [])
     assert not manage(index, [], pattern="bs_anomaly_nowhere")
@@ -137,7 +144,8 @@ def test_a_cluster_that_cannot_answer_is_asked_again_before_any_input(index):
     def busy(call):
         if "_search?" in call.path:
             searches.append(call)
-            return answer(503, {"error": {"type": "busy", "reason": "later"}}) if len(searches) < 3 else None
+            busy = {"error": {"type": "busy", "reason": "later"}}
+            return answer((503, 401)[len(searches) - 1], busy) if len(searches) < 3 else None
         return None
 
     with Proxy(index.url, busy) as proxy:
