@@ -216,10 +216,6 @@ class Store:
                 self._db.execute("DELETE FROM snapshots WHERE pipeline = ?", (pipeline,))
             sharing.forget(self._db, forgotten)
 
-    def has_positions(self) -> bool:
-        """Tell whether any source has a place to resume from."""
-        return self._db.execute("SELECT 1 FROM positions LIMIT 1").fetchone() is not None
-
     def pipelines(self) -> set[str]:
         """Return the ids of the pipelines that have a place to resume from."""
         return {row[0] for row in self._db.execute("SELECT DISTINCT pipeline FROM positions")}
