@@ -65,7 +65,7 @@ class PrintSink(Sink):
             return
         stream = self.Stream or sys.stdout  # looked up late: standard output may be redirected meanwhile
         try:
-            await asyncio.to_thread(_write, stream, "".join(lines))
+            await asyncio.to_thread(write, stream, "".join(lines))
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
             self._lines[:0] = lines
             raise DeliveryError(
@@ -76,7 +76,8 @@ class PrintSink(Sink):
             ) from error
 
 
-def _write(stream: TextIO, text: str) -> None:
+def write(stream: TextIO, text: str) -> None:
+    """Write text so that whoever is at the other end of the stream has it; blocks."""
     stream.write(text)
     stream.flush()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from ..abc import Context, Event, ProcessorOptions, Sink, Snapshot
 from ..config import option
 from ..errors import DeliveryError, ProcessingError
+from .print import write
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -130,7 +131,7 @@ class TableSink(Sink):
         stream = self.Stream or sys.stdout
         text = self.render(terminal=stream.isatty())
         try:
-            await asyncio.to_thread(_write, stream, text)
+            await asyncio.to_thread(write, stream, text)
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
             raise DeliveryError(
                 f"{self.locate_address()} cannot print its table", detail=str(error), retriable=False
@@ -169,11 +170,6 @@ class TableSink(Sink):
         if self.left_out:
             return f"{shown} of {total} rows; {self.left_out} came after 'max_rows' was reached and are not sorted in\n"
         return f"{shown} of {total} rows\n" if shown < total else ""
-
-
-def _write(stream: TextIO, text: str) -> None:
-    stream.write(text)
-    stream.flush()
 
 
 def _is_number(value: Any) -> bool:
