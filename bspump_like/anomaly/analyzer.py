@@ -84,13 +84,9 @@ class AnomalyAnalyzer(Generator):
         self._type: Callable[[Context, Event], Any] = self.options.type.compile()
         self._dimensions: dict[str, list[str]] = self.options.key_dimensions
 
-    async def generate(self, context: Context, event: Event, depth: int) -> None:
-        """Send the occurrence on."""
+    def generate(self, context: Context, event: Event, depth: int) -> None:
+        """Send the occurrence on; at once and in order, since there is nothing to wait for."""
         self.Pipeline.inject(context, self.occurrence(context, event), depth)
-
-    def process(self, context: Context, event: Event) -> None:
-        """Send the occurrence on; at once, since there is nothing to wait for, so order is kept."""
-        self.Pipeline.inject(context, self.occurrence(context, event), self.PipelineDepth + 1)
 
     def occurrence(self, context: Context, event: Event) -> dict[str, Any]:
         """Return what an event means; override it to find anomalies of your own.

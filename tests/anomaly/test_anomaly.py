@@ -277,6 +277,25 @@ def test_the_analyzer_reads_type_dimensions_time_and_details():
     ]
 
 
+def test_the_analyzer_may_be_extended():
+    class Failures(AnomalyAnalyzer):
+        async def generate(self, context, event, depth):
+            for user in event["users"]:
+                self.Pipeline.inject(context, self.occurrence(context, {**event, "user_id": user}), depth)
+
+    made = {}
+
+    def build(app):
+        pipeline = Pipeline(app, "P")
+        made["sink"] = CollectSink(app, pipeline)
+        source = ListSource(app, pipeline, [{"users": [1, 2], "@timestamp": 5}])
+        pipeline.build(source, Failures(app, pipeline), made["sink"])
+        app.pump_service.add_pipeline(pipeline)
+
+    run_pump(build)
+    assert [one["key_dimensions"] for one in made["sink"].events] == [{"user_id": 1}, {"user_id": 2}]
+
+
 def test_the_type_may_be_computed_and_an_event_without_a_time_is_of_now():
     (one,) = occurrences([{"user_id": 1, "kind": "above"}], type='"latency " + kind')
     assert one["type"] == "latency above"
