@@ -98,10 +98,14 @@ class AnomalyManager(Processor):
 
     def _own_storage(self) -> AnomalyStorage:
         options = self.options
-        connection = self.Pipeline.locate_connection(self.App, options.connection) if options.connection else None
         config = {name: getattr(options, name) for name in AnomalyStorageOptions.declarations()}
         return AnomalyStorage(
-            self.App, connection, (), options.anomaly_storage_pipeline_source, id=self.locate_address(), config=config
+            self.App,
+            options.connection or None,
+            (),
+            options.anomaly_storage_pipeline_source,
+            id=self.locate_address(),
+            config=config,
         )
 
     def shared_states(self) -> Sequence[SharedState]:
@@ -110,7 +114,7 @@ class AnomalyManager(Processor):
 
     async def on_start(self) -> None:
         """Find where anomalies go, begin to load them if they are elsewhere, and to look at them now and then."""
-        self.AnomalyStorage.open()
+        self.AnomalyStorage.open(self.Pipeline)
         if self.AnomalyStorage.loads:
             self.Pipeline.throttle(self)  # an occurrence would open what is open already
         self._serving = self.Pipeline.start_service(self._serve(), self)

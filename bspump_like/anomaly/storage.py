@@ -8,7 +8,7 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import quote
 
 from ..abc import Backoff
@@ -78,8 +78,7 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
         class Alarms(Pipeline):
             def __init__(self, app, id="Alarms"):
                 super().__init__(app, id)
-                connection = app.pump_service.locate_connection("Search")
-                storage = AnomalyStorage(app, connection, config={"index": "bs_anomaly"})
+                storage = AnomalyStorage(app, "Search", config={"index": "bs_anomaly"})
                 self.build(InternalSource(app, self), AnomalyManager(app, self, storage), NullSink(app, self))
     """
 
@@ -87,7 +86,7 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
         """What is loaded, and how long it is kept."""
 
     def __init__(
-        self, app: BSPumpApplication, es_connection: SearchConnection | None = None,
+        self, app: BSPumpApplication, es_connection: SearchConnection | str | None = None,
         anomaly_classes: Iterable[type[Anomaly]] = (), anomaly_storage_pipeline_source: str = STORAGE_INPUT,
         pipeline: Pipeline | None = None, id: str = "AnomalyStorage", config: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
@@ -95,7 +94,7 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
 
         Args:
             app: The application.
-            es_connection: An ElasticSearchConnection; None: nothing is loaded.
+            es_connection: An ElasticSearchConnection or its id; None: nothing is loaded.
             anomaly_classes: Classes of anomalies that are not general ones.
             anomaly_storage_pipeline_source: Address of the source that anomalies are sent to; '': they are not sent.
             pipeline: The pipeline whose barriers store and send them; that of the first manager when left out.
@@ -112,7 +111,11 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
         self.state = AnomalyState(id, self._header, self._restore)
         self.watermark: float | None = None
         """Time of the newest event, UNIX seconds; the manager sets it."""
-        self._connection = es_connection
+        self._connection: SearchConnection | None
+        if isinstance(es_connection, str):
+            self._connection = cast(SearchConnection, app.pump_service.locate_connection(es_connection))
+        else:
+            self._connection = es_connection
         self._address = anomaly_storage_pipeline_source
         self._source: Any = None
         self._newest: dict[Key, Anomaly] = {}
@@ -128,14 +131,20 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
         """Let the barriers of a pipeline store and send the anomalies."""
         self.Pipeline = pipeline
 
-    def open(self) -> None:
-        """Find where anomalies go; called when the pipelines are there.
+    def open(self, pipeline: Pipeline | None = None) -> None:
+        """Find where anomalies go; called at the start by each manager.
+
+        Args:
+            pipeline: That of the manager: what its barriers send goes on before they are complete.
 
         Raises:
             ConfigError: There is no source at the address.
         """
-        if self._address and self._source is None and self.Pipeline is not None:
-            self._source = self.App.pump_service.connect_input(self.Pipeline, self._address)
+        sender = pipeline or self.Pipeline
+        if self._address and sender is not None:
+            service = self.App.pump_service
+            self._source = service.locate_input(self._address)
+            service.connect(sender, self._source.Pipeline)
 
     # Anomalies
 

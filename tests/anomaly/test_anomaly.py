@@ -253,7 +253,8 @@ def test_managers_may_share_a_storage():
         storing.build(InternalSource(app, storing), made["sent"])
         app.pump_service.add_pipeline(storing)
 
-    run_pump(build)
+    app = run_pump(build)
+    assert {one.Id for one in app.pump_service.Pipelines["Storing"].upstream} == {"One", "Two"}, "flushed behind both"
     assert [one["occurrences"] for one in made["storage"].values()] == [2]
     assert made["sent"].events[-1]["occurrences"] == 2
 
