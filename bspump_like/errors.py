@@ -6,8 +6,9 @@ branches on (`retriable`, `wait`), so that no call site keeps a list of class na
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 
 class BSPumpError(Exception):
@@ -161,3 +162,20 @@ class MissingDependency(ConfigError):
     def __init__(self, package: str, extra: str) -> None:
         """Say which extra to install."""
         super().__init__(f"the package '{package}' is not installed", hint=f"pip install 'bspump_like[{extra}]'")
+
+
+@contextlib.contextmanager
+def needs(extra: str, package: str = "") -> Iterator[None]:
+    """Say which extra to install when a package that the block imports is missing.
+
+    Args:
+        extra: The extra of this project that installs them.
+        package: The name to tell; empty: the one that is imported.
+
+    Raises:
+        MissingDependency: One of them is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingDependency(package or str(error.name).partition(".")[0], extra) from None

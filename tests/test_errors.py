@@ -14,7 +14,7 @@ from bspump_like import (
     ProcessingError,
     Reject,
 )
-from bspump_like.errors import Problem
+from bspump_like.errors import Problem, needs
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,19 @@ def test_a_config_error_lists_every_problem():
     error = ConfigError([Problem("one"), Problem("two")])
     assert str(error) == "one\ntwo"
     assert ConfigError("one", hint="h").problems == (Problem("one", hint="h"),)
+
+
+@pytest.mark.parametrize(("arguments", "named"), [(("zstd",), "no_such_package"), (("zstd", "Nice Name"), "Nice Name")])
+def test_an_import_that_needs_an_extra_says_which(arguments, named):
+    with (
+        pytest.raises(MissingDependency, match=rf"'{named}' is not installed .*bspump_like\[zstd\]"),
+        needs(*arguments),
+    ):
+        import no_such_package.below  # noqa: F401
+
+
+def test_a_package_that_is_there_but_broken_is_not_called_missing(tmp_path, monkeypatch):
+    (tmp_path / "broken_package.py").write_text("from os import no_such_name")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ImportError, match="no_such_name"), needs("zstd"):
+        import broken_package  # noqa: F401

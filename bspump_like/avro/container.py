@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ..errors import MissingDependency, ProcessingError
+from ..errors import ProcessingError, needs
 from .schema import fastavro
 
 MAGIC = b"Obj\x01"
@@ -214,18 +214,14 @@ def _unzstandard(data: bytes, most: int) -> bytes:
 
 
 def _zstandard() -> Any:
-    try:
+    with needs("zstd"):
         import zstandard
-    except ImportError:
-        raise MissingDependency("zstandard", "zstd") from None
     return zstandard
 
 
 def _cramjam() -> Any:
-    try:
+    with needs("avro"):
         import cramjam
-    except ImportError:
-        raise MissingDependency("cramjam", "avro") from None
     return cramjam
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import orjson
 
 from ..config import Options, option
-from ..errors import ConfigError, MissingDependency, ProcessingError
+from ..errors import ConfigError, ProcessingError, needs
 
 
 def fastavro() -> Any:
@@ -22,11 +22,9 @@ def fastavro() -> Any:
     Raises:
         MissingDependency: It is not installed.
     """
-    try:
+    with needs("avro"):
         import fastavro
         import fastavro.schema
-    except ImportError:
-        raise MissingDependency("fastavro", "avro") from None
     return fastavro
 
 

@@ -52,12 +52,10 @@ def answer(parser: argparse.ArgumentParser) -> None:
 
 
 def _argcomplete() -> Any:
-    from ..errors import MissingDependency
+    from ..errors import needs
 
-    try:
+    with needs("tools"):
         import argcomplete
-    except ModuleNotFoundError:
-        raise MissingDependency("argcomplete", "tools") from None
     return argcomplete
 
 

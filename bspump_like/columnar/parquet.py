@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..config import option
-from ..errors import ConfigError, MissingDependency, ProcessingError
+from ..errors import ConfigError, ProcessingError, needs
 from ..file.codec import Compression
 from ..file.opened import FileStream, stream_of
 from ..file.source import FileABCSource, FileSourceOptions
@@ -67,10 +67,8 @@ class FrameParquetSource(FileABCSource):
         super().__init__(app, pipeline, id, config)
         if self.options.follow:
             raise ConfigError(f"{self.locate_address()} cannot follow files: a Parquet file does not grow")
-        try:
+        with needs("columnar"):
             import pyarrow.parquet
-        except ModuleNotFoundError as error:
-            raise MissingDependency("pyarrow", "columnar") from error
         self._arrow = pyarrow
 
     async def read(self, filename: str, f: Any) -> None:

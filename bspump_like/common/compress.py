@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
 from ..config import Size, option
-from ..errors import MissingDependency, ProcessingError
+from ..errors import ProcessingError, needs
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 
 
 def _zstandard() -> Any:
-    try:
+    with needs("zstd"):
         import zstandard
-    except ImportError:
-        raise MissingDependency("zstandard", "zstd") from None
     return zstandard
 
 

@@ -11,7 +11,7 @@ import orjson
 from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
 from ..config import option
-from ..errors import ConfigError, MissingDependency, Reject
+from ..errors import ConfigError, Reject, needs
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -61,11 +61,9 @@ class ValidateProcessor(Processor):
             MissingDependency: jsonschema is not installed.
         """
         super().__init__(app, pipeline, id, config)
-        try:
+        with needs("schema"):
             import jsonschema
             import referencing
-        except ImportError:
-            raise MissingDependency("jsonschema", "schema") from None
         schema = self._declared()
         kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
         try:

@@ -9,7 +9,7 @@ from xml.parsers import expat
 from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
 from ..config import option
-from ..errors import MissingDependency, ProcessingError
+from ..errors import ProcessingError, needs
 from .text_parser import TextParser, TextParserOptions
 
 if TYPE_CHECKING:
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
 
 def _xmltodict() -> Any:
-    try:
+    with needs("xml"):
         import xmltodict
-    except ImportError:
-        raise MissingDependency("xmltodict", "xml") from None
     return xmltodict
 
 

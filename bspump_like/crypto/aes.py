@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
 from ..config import option
-from ..errors import MissingDependency, ProcessingError
+from ..errors import ProcessingError, needs
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -74,12 +74,10 @@ class CommonAESMixin:
         Raises:
             MissingDependency: The package cryptography is not installed.
         """
-        try:
+        with needs("crypto"):
             from cryptography import exceptions
             from cryptography.hazmat.primitives import ciphers, padding
             from cryptography.hazmat.primitives.ciphers import aead, algorithms, modes
-        except ImportError:
-            raise MissingDependency("cryptography", "crypto") from None
         self._iv: bytes | None = self.options.iv
         self._gcm = aead.AESGCM(self.options.key) if self.options.mode == "gcm" else None
         self._algorithm, self._cbc, self._cipher = algorithms.AES(self.options.key), modes.CBC, ciphers.Cipher

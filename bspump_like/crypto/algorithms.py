@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..config import Options, nearest, option
-from ..errors import MissingDependency
+from ..errors import needs
 
 _LENGTH = {"shake_128": None, "shake_256": None, "blake2b": 64, "blake2s": 32}
 """Functions whose digest may have any length -> the greatest one."""
@@ -54,10 +54,8 @@ def digest_of(options: Any) -> Digest:
     """
     name: str = options.algorithm
     if name in _FAST:
-        try:
+        with needs("hash"):
             import xxhash
-        except ImportError:
-            raise MissingDependency("xxhash", "hash") from None
         fast: Digest = getattr(xxhash, f"{name}_digest")
         return fast
     size: int = options.digest_size

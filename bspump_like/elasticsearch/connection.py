@@ -13,7 +13,7 @@ import orjson
 from ..abc import Connection, ConnectionOptions
 from ..abc.tls import TLSOptions, ssl_context
 from ..config import Seconds, Size, option
-from ..errors import BSPumpError, ConfigError, ConnectionLost, MissingDependency
+from ..errors import BSPumpError, ConfigError, ConnectionLost, needs
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -117,10 +117,8 @@ class ElasticSearchConnection(Connection):
             MissingDependency: The elasticsearch package is not installed.
         """
         super().__init__(app, id, config)
-        try:
+        with needs("elasticsearch", package="elasticsearch"):
             import elastic_transport  # noqa: F401 - said at the start, not at the first event
-        except ModuleNotFoundError:
-            raise MissingDependency("elasticsearch", "elasticsearch") from None
         # The transport logs each failed try with a traceback; sources and sinks say the same in one sentence.
         logging.getLogger("elastic_transport").setLevel(logging.CRITICAL)
         self._transport: Any = None

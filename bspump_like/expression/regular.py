@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import MissingDependency
+from ..errors import MissingDependency, needs
 from .backtracking import cost_of
 
 SECONDS = 0.1
@@ -90,10 +90,8 @@ class Regular:
             ) from None
 
     def _compiled(self) -> Any:
-        try:
+        with needs("regex"):
             import regex
-        except ImportError:
-            raise MissingDependency("regex", "regex") from None
         try:
             return regex.compile(self.pattern)
         except regex.error as error:

@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, Literal
 
-from ..errors import ConfigError, MissingDependency, ProcessingError
+from ..errors import ConfigError, ProcessingError, needs
 
 Compression = Literal["auto", "none", "gzip", "bz2", "xz", "zstd", "zip"]
 
@@ -277,10 +277,8 @@ class _ZstdReader:
 
 
 def _zstandard() -> Any:
-    try:
+    with needs("zstd"):
         import zstandard
-    except ImportError:
-        raise MissingDependency("zstandard", "zstd") from None
     return zstandard
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from ..abc import Connection, ConnectionOptions
 from ..abc.tls import TLSOptions, ssl_context
 from ..config import Seconds, Size, option
-from ..errors import BSPumpError, ConnectionLost, MissingDependency
+from ..errors import BSPumpError, ConnectionLost, needs
 from .line import FACTORS
 
 if TYPE_CHECKING:
@@ -91,10 +91,8 @@ class InfluxDBConnection(Connection):
             MissingDependency: aiohttp is not installed.
         """
         super().__init__(app, id, config)
-        try:
+        with needs("http"):
             import aiohttp  # noqa: F401 - said at the start, not at the first event
-        except ModuleNotFoundError:
-            raise MissingDependency("aiohttp", "http") from None
         options = self.options
         if options.bucket:
             query = {

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from ..errors import ConfigError, MissingDependency, ProcessingError
+from ..errors import ConfigError, MissingDependency, ProcessingError, needs
 from .registry import Schema
 
 _SOURCE = "schema_of_the_message.proto"  # a name that no schema imports
@@ -54,10 +54,8 @@ def codec_of(schema: Schema, message: str = "") -> Codec:
 
 class _Avro:
     def __init__(self, schema: Schema) -> None:
-        try:
+        with needs("schema"):
             import fastavro
-        except ModuleNotFoundError:
-            raise MissingDependency("fastavro", "schema") from None
         self._fastavro = fastavro
         named: dict[str, Any] = {}
         for _, reference in _in_order(schema):
@@ -81,12 +79,10 @@ class _Avro:
 
 class _JSON:
     def __init__(self, schema: Schema) -> None:
-        try:
+        with needs("schema"):
             import jsonschema
             import referencing
             import referencing.jsonschema
-        except ModuleNotFoundError as error:
-            raise MissingDependency(str(error.name), "schema") from None
         document = orjson.loads(schema.text)
         draft = jsonschema.validators.validator_for(document, default=jsonschema.Draft202012Validator)
         specification = referencing.jsonschema.DRAFT202012
@@ -119,11 +115,9 @@ class _Protobuf:
     """Messages of one file; which of them it is stands before each, as a path of indexes (zigzag varints, 0 for [0])."""
 
     def __init__(self, schema: Schema, message: str) -> None:
-        try:
+        with needs("schema", package="protobuf"):
             from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
             from google.protobuf.message import DecodeError
-        except ModuleNotFoundError:
-            raise MissingDependency("protobuf", "schema") from None
         self._json, self._factory, self._decode_error = json_format, message_factory, DecodeError
         pool, added = descriptor_pool.DescriptorPool(), set[str]()
         for name, one in (*_in_order(schema), ("", schema)):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..abc import Connection, ConnectionOptions
 from ..abc.tls import TLSOptions, ssl_context
 from ..config import Seconds, option
-from ..errors import ConnectionLost, MissingDependency
+from ..errors import ConnectionLost, needs
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -79,10 +79,8 @@ class KafkaConnection(Connection):
             MissingDependency: aiokafka is not installed.
         """
         super().__init__(app, id, config)
-        try:
+        with needs("kafka"):
             import aiokafka  # noqa: F401 - said at the start, not at the first event
-        except ModuleNotFoundError:
-            raise MissingDependency("aiokafka", "kafka") from None
         logger = logging.getLogger("aiokafka")
         if logger.level == logging.NOTSET:
             # The client logs every try, many times a second; sources and sinks say the same in one sentence.

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from ..abc import Backoff, Connection, ConnectionOptions, ProcessorBase
 from ..abc.tls import TLSOptions, ssl_context
 from ..config import Seconds, option
-from ..errors import ConnectionLost, MissingDependency, ProcessingError
+from ..errors import ConnectionLost, ProcessingError, needs
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -57,10 +57,8 @@ class SchemaRegistryConnection(Connection):
             MissingDependency: aiohttp is not installed.
         """
         super().__init__(app, id, config)
-        try:
+        with needs("schema"):
             import aiohttp
-        except ModuleNotFoundError:
-            raise MissingDependency("aiohttp", "schema") from None
         self._aiohttp = aiohttp
         self._session: Any = None
 

@@ -17,7 +17,7 @@ import orjson
 
 from ..abc.lookup import MappingLookup
 from ..config import option
-from ..errors import ConfigError, MissingDependency, Problem
+from ..errors import ConfigError, Problem, needs
 from .sorted_runs import sorted_unique
 from .table_file import TableFile, TableFileOptions
 
@@ -76,10 +76,8 @@ class CompactLookup(MappingLookup):
                 f"lookup {self.Id}: CompactLookup takes no table from a master",
                 hint="give it the master's file as 'path', or use FileLookup",
             )
-        try:
+        with needs("lookup"):
             import lmdb
-        except ImportError:
-            raise MissingDependency("lmdb", "lookup") from None
         self._lmdb = lmdb
         self._file = TableFile(self.options, self.Id)
         self._table: _Table | None = None

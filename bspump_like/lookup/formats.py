@@ -11,7 +11,7 @@ import orjson
 
 from ..casting import cast_of, type_name
 from ..config import nearest
-from ..errors import MissingDependency
+from ..errors import needs
 from ..resource import open_resource, plain_name
 
 FORMATS = ("csv", "json", "ndjson", "yaml", "parquet")
@@ -111,11 +111,9 @@ def _csv(path: str, encoding: str, delimiter: str, null_values: frozenset[str]) 
 
 
 def _parquet(path: str, columns: Sequence[str]) -> Iterator[Row]:
-    try:
+    with needs("parquet"):
         import pyarrow
         import pyarrow.parquet
-    except ImportError:
-        raise MissingDependency("pyarrow", "parquet") from None
     try:
         with open_resource(path) as stream, pyarrow.parquet.ParquetFile(_seekable(stream)) as file:
             known = set(file.schema_arrow.names)
@@ -133,10 +131,8 @@ def _seekable(stream: IO[bytes]) -> IO[bytes]:
 
 
 def _yaml(text: str) -> Any:
-    try:
+    with needs("yaml"):
         import yaml
-    except ImportError:
-        raise MissingDependency("yaml", "yaml") from None
     try:
         return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
     except yaml.YAMLError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..abc.lookup import Lookup, LookupOptions
 from ..config import option
-from ..errors import ConfigError, MissingDependency, Problem
+from ..errors import ConfigError, Problem, needs
 from ..resource import resolve_path
 from .table_file import neighbours
 
@@ -69,10 +69,8 @@ class IPGeoLookup(Lookup):
             MissingDependency: maxminddb is not installed.
         """
         super().__init__(app, id, config, lazy)
-        try:
+        with needs("lookup"):
             import maxminddb
-        except ImportError:
-            raise MissingDependency("maxminddb", "lookup") from None
         self._maxminddb = maxminddb
         self._reader: maxminddb.reader.Reader | None = None
         self._seen: tuple[int, int, int] | None = None

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingDependency, ProcessingError
+from ..errors import ProcessingError, needs
 from .geo import GeoMatrix
 from .matrix import Matrix
 from .named import NamedMatrix
@@ -123,11 +123,9 @@ class Extract:
             MissingDependency: pyarrow is not installed.
             OSError: The file cannot be written.
         """
-        try:
+        with needs("parquet"):
             import pyarrow as pa
             import pyarrow.parquet as pq
-        except ModuleNotFoundError as error:
-            raise MissingDependency("pyarrow", "parquet") from error
         pq.write_table(pa.table({name: pa.array(values) for name, values in self.columns().items()}), path)
 
     def png(self, field: str = "", *, logarithmic: bool = False) -> bytes:

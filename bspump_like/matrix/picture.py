@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingDependency, ProcessingError
+from ..errors import ProcessingError, needs
 from .extract import Array, Extract
 
 _LEAST, _MOST = 600, 4000  # pixels of the longer side
@@ -30,10 +30,8 @@ def heat_map(extract: Extract, field: str = "", *, logarithmic: bool = False) ->
         MissingDependency: Pillow is not installed.
         ProcessingError: There is no such field, or it holds no numbers.
     """
-    try:
+    with needs("picture", package="Pillow"):
         from PIL import Image, PngImagePlugin
-    except ModuleNotFoundError as error:
-        raise MissingDependency("Pillow", "picture") from error
     values = _values(extract, field)
     least, most = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     shown = np.log1p(np.maximum(values, 0)) if logarithmic else values

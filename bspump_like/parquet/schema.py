@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from ..config import Options, option
-from ..errors import ConfigError, MissingDependency
+from ..errors import ConfigError, needs
 
 
 def pyarrow() -> Any:
@@ -19,11 +19,9 @@ def pyarrow() -> Any:
     Raises:
         MissingDependency: It is not installed.
     """
-    try:
+    with needs("parquet"):
         import pyarrow
         import pyarrow.parquet
-    except ImportError:
-        raise MissingDependency("pyarrow", "parquet") from None
     return pyarrow
 
 
