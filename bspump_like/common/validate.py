@@ -74,7 +74,6 @@ class ValidateProcessor(Processor):
             ) from error
         self._validator: Any = kind(schema, registry=referencing.Registry())
         self._best: Any = jsonschema.exceptions.best_match
-        self._unresolvable: Any = referencing.exceptions.Unresolvable
 
     def _declared(self) -> Any:
         o = self.options
