@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "avro": ABC | CORE | {"avro", "file", "common"},  # formats of files: they read and write as all file parts do
     "declarative": ABC | CORE | {"declarative", "analyzer"},  # one of its parts is an analyzer
     "parquet": ABC | CORE | {"parquet", "file"},
-    "columnar": ABC | CORE | {"columnar", "file", "matrix"},
+    "columnar": ABC | CORE | {"columnar", "file", "matrix", "parquet"},
     "builder": ABC | CORE | {"builder"},
     "web": ABC | CORE | {"builder", "web"},
     "cli": ABC | CORE | {"builder", "web", "cli", PUBLIC},

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from ..config import option
-from ..errors import ConfigError, ProcessingError, needs
-from ..file.codec import Compression
+from ..errors import ProcessingError
 from ..file.opened import FileStream, stream_of
-from ..file.source import FileABCSource, FileSourceOptions
 from ..file.threads import in_thread
+from ..parquet.row_groups import check_columns, row_groups_left
+from ..parquet.schema import pyarrow
+from ..parquet.source import ParquetSource, ParquetSourceOptions
 from .frame import READING, Frame
 
-if TYPE_CHECKING:
-    from ..application import BSPumpApplication
-    from ..pipeline import Pipeline
 
-
-class FrameParquetSourceOptions(FileSourceOptions):
+class FrameParquetSourceOptions(ParquetSourceOptions):
     """Options of the source."""
 
     rows: int = option(READING["rows"], "most rows of a frame", ge=1)
-    columns: list[str] = option([], "columns to read; empty: all", example=["origin", "dep_delay"])
-    compression: Compression = option(
-        "none", "always so: columns within a Parquet file are compressed", choices=("none",)
-    )
 
 
-class FrameParquetSource(FileABCSource):
+class FrameParquetSource(ParquetSource):
     """Read Parquet files as frames.
 
     Out: frames of at most `rows` rows, none over two row groups; contexts carry `filename`. Reading resumes at the row; of its
@@ -53,24 +45,6 @@ class FrameParquetSource(FileABCSource):
     class Options(FrameParquetSourceOptions):
         """Options of file sources, and the columns."""
 
-    resumes = True
-
-    def __init__(
-        self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None
-    ) -> None:
-        """See `FileABCSource`.
-
-        Raises:
-            ConfigError: `follow` is set.
-            MissingDependency: pyarrow is not installed.
-        """
-        super().__init__(app, pipeline, id, config)
-        if self.options.follow:
-            raise ConfigError(f"{self.locate_address()} cannot follow files: a Parquet file does not grow")
-        with needs("columnar"):
-            import pyarrow.parquet
-        self._arrow = pyarrow
-
     async def read(self, filename: str, f: Any) -> None:
         """Read the file frame by frame from where it resumes.
 
@@ -90,25 +64,18 @@ class FrameParquetSource(FileABCSource):
     def _next(self, frames: Iterator[tuple[Frame, int]], path: str) -> tuple[Frame, int] | None:
         try:
             return next(frames, None)
-        except (self._arrow.ArrowException, ValueError) as error:
+        except (pyarrow().ArrowException, ValueError) as error:
             raise ProcessingError(f"{path} cannot be read as Parquet", detail=str(error)) from error
 
     def _frames(self, stream: FileStream) -> Iterator[tuple[Frame, int]]:
         """Yield frames with the number of their row group; blocks."""
         raw = stream.opened.raw
         raw.seek(0)
-        file = self._arrow.parquet.ParquetFile(self._arrow.PythonFile(raw, mode="r"))
+        arrow = pyarrow()
+        file = arrow.parquet.ParquetFile(arrow.PythonFile(raw, mode="r"))
         columns = self.options.columns
-        missing = [name for name in columns if name not in file.schema_arrow.names]
-        if missing:
-            names = ", ".join(file.schema_arrow.names)
-            raise ProcessingError(f"{stream.path} has no column '{missing[0]}'", hint=f"it has {names}")
-        sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
-        begins = itertools.accumulate(sizes, initial=0)
-        for number, (begin, size) in enumerate(zip(begins, sizes, strict=False)):
-            skip = max(stream.line - begin, 0)
-            if skip >= size:
-                continue
+        check_columns(file, columns, stream.path)
+        for number, skip in row_groups_left(file, stream.line):
             table = file.read_row_group(number, columns=columns or None)
-            for first in range(skip, size, self.options.rows):
+            for first in range(skip, table.num_rows, self.options.rows):
                 yield Frame(table.slice(first, self.options.rows)), number

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from ..file.codec import Compression
 from ..file.opened import FileStream, stream_of
 from ..file.source import FileABCSource, FileSourceOptions
 from ..file.threads import in_thread, settle
+from .row_groups import check_columns, row_groups_left
 from .schema import pyarrow, rows_per_call
 
 if TYPE_CHECKING:
@@ -123,23 +123,13 @@ class _Reader:
         # One of its own, since pyarrow closes what it is given.
         raw = os.fdopen(os.dup(self._stream.opened.raw.fileno()), "rb", buffering=0)
         with raw, pyarrow().parquet.ParquetFile(raw) as file:
-            missing = [name for name in self._columns if name not in file.schema_arrow.names]
-            if missing:
-                raise ProcessingError(
-                    f"{self._stream.path} has no column '{missing[0]}'",
-                    hint=f"it has {', '.join(file.schema_arrow.names)}",
-                )
-            sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
-            begins = itertools.accumulate(sizes, initial=0)
-            for number, (begin, size) in enumerate(zip(begins, sizes, strict=False)):
-                skip = self.line - begin
-                if skip >= size:
-                    continue
+            check_columns(file, self._columns, self._stream.path)
+            for number, skip in row_groups_left(file, self.line):
                 for batch in file.iter_batches(self._batch_size, row_groups=[number], columns=self._columns or None):
                     if skip >= batch.num_rows:
                         skip -= batch.num_rows
                         continue
-                    yield _rows(batch.slice(max(skip, 0))), number
+                    yield _rows(batch.slice(skip)), number
                     skip = 0
 
 
