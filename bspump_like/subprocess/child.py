@@ -15,6 +15,7 @@ import shlex
 import shutil
 import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process, SubprocessStreamProtocol
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asab
@@ -217,6 +218,17 @@ class Child:
         assert self._process.stderr is not None
         while piece := await self._process.stderr.read(_PIECE):
             self._tail = (self._tail + piece)[-_TAIL:]
+
+    @contextlib.asynccontextmanager
+    async def writing(self, data: bytes) -> AsyncIterator[None]:
+        """Write to the command while the block reads what it prints: neither waits for the other; see `write`."""
+        task = asyncio.create_task(self.write(data))
+        try:
+            yield
+            await task
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
 
     async def write(self, data: bytes) -> None:
         """Write to the command and close its standard input.

@@ -85,13 +85,8 @@ class CommandProcessor(Processor):
             await child.end(patience=0)
 
     async def _run(self, child: Child, data: bytes) -> bytes:
-        writing = asyncio.create_task(child.write(data))
-        try:
+        async with child.writing(data):
             output = await self._output(child)
-            await writing
-        finally:
-            writing.cancel()
-            await asyncio.wait([writing])
         await child.finish()
         return output
 

@@ -101,15 +101,10 @@ class SubProcessSink(Sink):
             await child.end(patience=0)
 
     async def _communicate(self, child: Child, data: bytes) -> None:
-        writing = asyncio.create_task(child.write(data))
-        try:
+        async with child.writing(data):
             while await child.stdout.read(1 << 16):
                 pass
-            await writing
-            await child.finish()
-        finally:
-            writing.cancel()
-            await asyncio.wait([writing])
+        await child.finish()
 
     async def on_stop(self) -> None:
         """End the guard."""
