@@ -32,7 +32,7 @@ class AnomalyManagerOptions(ConcurrencyOptions, AnomalyStorageOptions):
         STORAGE_INPUT, "source that anomalies are sent to; empty: they are not sent", refers="input"
     )
     connection: str = option(
-        "", "ElasticSearchConnection that anomalies are loaded from where the store has none; empty: they are not",
+        "", "ElasticSearchConnection that anomalies are loaded from, once for each store; empty: they are not",
         refers="connection", example="Search",
     )  # fmt: skip
 
@@ -115,12 +115,13 @@ class AnomalyManager(Processor):
     async def on_start(self) -> None:
         """Find where anomalies go, begin to load them if they are elsewhere, and to look at them now and then."""
         self.AnomalyStorage.open(self.Pipeline)
-        if self.AnomalyStorage.loads:
+        loads = self.AnomalyStorage.loads
+        if loads:
             self.Pipeline.throttle(self)  # an occurrence would open what is open already
-        self._serving = self.Pipeline.start_service(self._serve(), self)
+        self._serving = self.Pipeline.start_service(self._serve(loads), self)
 
-    async def _serve(self) -> None:
-        if self.AnomalyStorage.loads:
+    async def _serve(self, loads: bool) -> None:
+        if loads:
             await self.AnomalyStorage.load()
             self.Pipeline.throttle(self, False)
         while True:

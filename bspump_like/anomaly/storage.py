@@ -67,7 +67,7 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
     Each that is new, has changed or is closed is sent to the source at `anomaly_storage_pipeline_source` with the next barrier,
     as a dict with `_id` and `@timestamp` added: an ElasticSearchSink behind it, with a fixed `index`, holds each anomaly once, as
     it is now. The anomalies are stored with each barrier, too, those that have changed: after a crash they are as the
-    positions say. Where the store has none (a new machine) they are loaded from Elasticsearch, if a connection is given.
+    positions say. With a new store (on a new machine) those of Elasticsearch are loaded first, if a connection is given.
 
     Example:
         from bspump_like import Pipeline
@@ -118,6 +118,7 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
             self._connection = es_connection
         self._address = anomaly_storage_pipeline_source
         self._source: Any = None
+        self._loaded = False
         self._newest: dict[Key, Anomaly] = {}
         self._open: dict[str, Anomaly] = {}
         self._closed: dict[str, Anomaly] = {}  # in the order in which they were closed
@@ -216,10 +217,13 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
     # The store
 
     def _header(self) -> dict[str, Any]:
-        return {"watermark": self.watermark}  # what was changed before a barrier is sent when it is complete
+        return {
+            "watermark": self.watermark,
+            "loaded": self._loaded,
+        }  # what was changed before a barrier is sent when it is complete
 
     def _restore(self, header: Mapping[str, Any], anomalies: Sequence[dict[str, Any]]) -> None:
-        self.watermark = header["watermark"]
+        self.watermark, self._loaded = header["watermark"], header["loaded"]
         for fields in anomalies:
             self._keep(self._of_its_class(fields))
 
@@ -236,8 +240,8 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
 
     @property
     def loads(self) -> bool:
-        """True: there is a connection, and the store had no anomalies, so `load` has something to do."""
-        return self._connection is not None and not self.state.known
+        """True: there is a connection, and nothing has been loaded from it by any run with this store."""
+        return self._connection is not None and not self._loaded
 
     async def load(self) -> None:
         """Take in the open anomalies of the index, and the closed ones that are not too old; what is here stays as it is.
@@ -270,6 +274,7 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
                 fields = {name: value for name, value in document.items() if name != "@timestamp"}
                 self._keep(self._of_its_class(fields))
                 self.state.put(id, fields)
+        self._loaded = True
 
     async def _search(self, connection: SearchConnection) -> list[dict[str, Any]]:
         since = self.App.time() - self.options.closed_anomaly_longevity * _DAY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 import urllib.error
@@ -57,7 +58,7 @@ def occurrence(time, who="a"):
     return {"type": "slow", "key_dimensions": {"who": who}, "timestamp": time}
 
 
-def manage(index, events, store=":memory:", url=None, pattern=None):
+def manage(index, events, store=":memory:", url=None, pattern=None, during=None):
     """Run a pump that keeps its anomalies in the index; return its storage."""
     made = {}
 
@@ -74,7 +75,7 @@ def manage(index, events, store=":memory:", url=None, pattern=None):
         storing.build(InternalSource(app, storing), sink)
         service.add_pipelines(pipeline, storing)
 
-    run_pump(build, store=store, timeout=40)
+    run_pump(build, store=store, timeout=40, during=during)
     index.call("POST", f"/{index.name}*/_refresh")
     return made["manager"].AnomalyStorage
 
@@ -150,4 +151,22 @@ def test_a_cluster_that_cannot_answer_is_asked_again_before_any_input(index):
 
     with Proxy(index.url, busy) as proxy:
         storage = manage(index, [occurrence(now + 5)], url=proxy.url)
+    assert [facts(one) for one in storage.values()] == [("a", now, now + 5, 2, "open")]
+
+
+def test_a_stop_before_the_index_could_be_read_does_not_stand_for_having_read_it(index, tmp_path):
+    now, store = time.time(), str(tmp_path / "store.db")
+    manage(index, [occurrence(now)])
+
+    async def stop_when_asked(app, calls):
+        while not calls:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.005)
+        pipeline = app.pump_service.Pipelines["P"]
+        assert not pipeline.is_ready()
+        await pipeline.committer.commit()
+        app.stop()
+
+    with Proxy(index.url, lambda call: answer(401) if "_search" in call.path else None) as proxy:
+        manage(index, [occurrence(now + 5)], store, proxy.url, during=lambda app: stop_when_asked(app, proxy.calls))
+    storage = manage(index, [occurrence(now + 5)], store)
     assert [facts(one) for one in storage.values()] == [("a", now, now + 5, 2, "open")]
