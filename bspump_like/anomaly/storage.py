@@ -111,11 +111,7 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
         self.state = AnomalyState(id, self._header, self._restore)
         self.watermark: float | None = None
         """Time of the newest event, UNIX seconds; the manager sets it."""
-        self._connection: SearchConnection | None
-        if isinstance(es_connection, str):
-            self._connection = cast(SearchConnection, app.pump_service.locate_connection(es_connection))
-        else:
-            self._connection = es_connection
+        self._connection = es_connection
         self._address = anomaly_storage_pipeline_source
         self._source: Any = None
         self._loaded = False
@@ -133,7 +129,7 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
         self.Pipeline = pipeline
 
     def open(self, pipeline: Pipeline | None = None) -> None:
-        """Find where anomalies go; called at the start by each manager.
+        """Find the connection, and where anomalies go; called at the start by each manager.
 
         Args:
             pipeline: That of the manager: what its barriers send goes on before they are complete.
@@ -141,6 +137,8 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
         Raises:
             ConfigError: There is no source at the address.
         """
+        if isinstance(self._connection, str):
+            self._connection = cast(SearchConnection, self.App.pump_service.locate_connection(self._connection))
         sender = pipeline or self.Pipeline
         if self._address and sender is not None:
             service = self.App.pump_service
@@ -249,13 +247,15 @@ class AnomalyStorage(Configurable, OrderedDict[str, Anomaly]):
         Returns when it is done: while the cluster does not answer, or refuses, it is asked again. Documents that are no anomalies
         are passed over.
         """
-        if self._connection is None:
+        self.open()
+        connection = cast(SearchConnection | None, self._connection)
+        if connection is None:
             return
         backoff = Backoff(0.5, 30.0)
         said = ""
         while True:
             try:
-                found = await self._search(self._connection)
+                found = await self._search(connection)
                 break
             except BSPumpError as error:
                 if str(error) != said:

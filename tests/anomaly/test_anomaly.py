@@ -238,6 +238,17 @@ def test_nothing_is_sent_without_an_address_and_a_wrong_one_is_named():
             storage.open()
 
 
+def test_a_connection_that_is_not_there_and_a_missing_pipeline_are_both_named():
+    pipeline = {
+        "id": "P", "sources": [{"class": "IteratorSource", "args": {"iterator": []}}],
+        "processors": [{"class": "AnomalyManager", "config": {"connection": "Nope"}}], "sink": {"class": "NullSink"},
+    }  # fmt: skip
+    with fresh_application() as app, pytest.raises(ConfigError) as caught:
+        PumpBuilder({"pipelines": [pipeline]}).construct_pump(app, app.pump_service)
+    assert "no source to send to at 'AnomalyStoragePipeline.*InternalSource'" in str(caught.value)
+    assert "connection id 'Nope'" in str(caught.value)
+
+
 def test_managers_may_share_a_storage():
     made = {}
 
