@@ -129,5 +129,5 @@ class CSVDumperProcessor(Processor):
         try:
             self._writer.writerow([event.get(column) for column in self._columns])
         except (AttributeError, TypeError) as error:
-            raise ProcessingError(f"expected a dict for a row, got {type(event).__name__}") from error
+            raise ProcessingError(f"expected a dict as a row, got {type(event).__name__}") from error
         return self._line.text

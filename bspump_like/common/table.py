@@ -88,7 +88,7 @@ class TableSink(Sink):
     def process(self, context: Context, event: Event) -> None:
         """Keep one row."""
         if event.__class__ is not dict and not isinstance(event, Mapping):
-            raise ProcessingError(f"a row of a table is a dict, got {type(event).__name__}", detail=repr(event)[:80])
+            raise ProcessingError(f"expected a dict as a row, got {type(event).__name__}", detail=repr(event)[:80])
         self._marked = None
         if len(self.Rows) < self._max_rows:
             self.Rows.append(event)

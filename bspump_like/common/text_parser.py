@@ -91,7 +91,7 @@ class TextParser(Processor):
             if not isinstance(event, Mapping):
                 return ProcessingError(f"expected a dict with the field '{self._field}', got {type(event).__name__}")
             if self._field not in event:
-                return ProcessingError(f"there is no field '{self._field}'")
+                return ProcessingError(f"the event has no field '{self._field}'")
             text = event[self._field]
         if not isinstance(text, str | bytes | bytearray):
             return ProcessingError(f"expected text, got {type(text).__name__}")

@@ -269,7 +269,7 @@ class ElasticSearchSink(Sink):
 
     def _body(self, document: Event) -> bytes:
         if not isinstance(document, dict):
-            raise ProcessingError(f"a document must be a dict or bytes of JSON, and this is {type(document).__name__}")
+            raise ProcessingError(f"expected a dict or bytes of JSON as a document, got {type(document).__name__}")
         try:
             return dumps(document, None, _LINE | orjson.OPT_NON_STR_KEYS)
         except TypeError as error:

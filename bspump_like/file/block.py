@@ -127,7 +127,7 @@ class FileBlockSink(Sink):
     def process(self, context: Context, event: Event) -> None:
         """Take one block."""
         if not isinstance(event, bytes | bytearray | memoryview | str):
-            raise ProcessingError(f"FileBlockSink takes bytes or text, not {type(event).__name__}")
+            raise ProcessingError(f"expected bytes or text to write, got {type(event).__name__}")
         path = self.get_file_name(context, event)
         block = event.encode() if isinstance(event, str) else bytes(event)
         if self._exclusive:

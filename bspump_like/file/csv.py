@@ -294,7 +294,7 @@ class FileCSVSink(AppendingSink):
 
     def _new_writer(self, path: str, event: Event) -> tuple[_Text, csv.DictWriter[Any]]:
         if not isinstance(event, Mapping):
-            raise ProcessingError(f"FileCSVSink takes dicts, not {type(event).__name__}")
+            raise ProcessingError(f"expected a dict as a row, got {type(event).__name__}")
         text = _Text()
         columns = self.output_at(path).first_line()
         names = (

@@ -272,7 +272,7 @@ class FileLineSink(AppendingSink):
             event = event.encode()
         elif not isinstance(event, bytes | bytearray | memoryview):
             raise ProcessingError(
-                f"FileLineSink takes bytes or text, not {type(event).__name__}",
+                f"expected bytes or text to write, got {type(event).__name__}",
                 hint="put a processor before it that makes a line, or use FileJSONSink",
             )
         line = bytes(event)

@@ -75,7 +75,7 @@ class TimeDriftFilter(Processor):
     def _no_field(self, event: Any) -> ProcessingError:
         if not isinstance(event, Mapping):
             return ProcessingError(f"expected a dict with a time, got {type(event).__name__}")
-        return ProcessingError(f"there is no field '{self._field}'")
+        return ProcessingError(f"the event has no field '{self._field}'")
 
     def rest_get(self) -> dict[str, Any]:
         """Return what the web API shows of this part, with the number of events that were too old."""

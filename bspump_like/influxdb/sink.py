@@ -94,7 +94,7 @@ class InfluxDBSink(Sink):
         if isinstance(event, str | bytes):
             line = event.encode() if isinstance(event, str) else event
             return line if line.endswith(b"\n") else line + b"\n"
-        raise ProcessingError(f"a point must be a tuple of four, a dict or a line, and this is {type(event).__name__}")
+        raise ProcessingError(f"expected a tuple of four, a dict or a line as a point, got {type(event).__name__}")
 
     def _point(self, measurement: Any, tags: Any, fields: Any, moment: Any) -> bytes:
         stamp = self._now() if moment is None else stamp_of(moment, self._precision)

@@ -217,7 +217,7 @@ class KafkaSink(Sink):
             return bytes(event)
         if event is None and context.get("kafka_key") is not None:
             return None  # a tombstone: compacted topics forget the key
-        raise ProcessingError(f"a message must be bytes, text or a dict, and this is {type(event).__name__}")
+        raise ProcessingError(f"expected bytes, text or a dict as a message, got {type(event).__name__}")
 
     async def flush(self) -> None:
         """Return when the brokers have acknowledged everything produced before this call."""

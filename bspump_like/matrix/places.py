@@ -110,4 +110,4 @@ def number(field: str, value: Any) -> float:
     """Return a number as it is; ProcessingError for anything else."""
     if isinstance(value, numbers.Real) and math.isfinite(value):
         return float(value)
-    raise ProcessingError(f"the field '{field}' is no number", detail=repr(value), hint="put a CastProcessor before")
+    raise ProcessingError(f"'{field}' is {value!r}, which is no number", hint="put a CastProcessor before")

@@ -112,7 +112,7 @@ class ParquetSink(RollingSink):
     def process(self, context: Context, event: Event) -> None:
         """Take one row."""
         if event.__class__ is not dict and not isinstance(event, Mapping):
-            raise ProcessingError(f"ParquetSink takes dicts, not {type(event).__name__}")
+            raise ProcessingError(f"expected a dict as a row, got {type(event).__name__}")
         output = self.output if self.output is not None else self.output_for(context, event)
         output.lines.append((context, event))
         if len(output.lines) >= _CHUNK:

@@ -25,14 +25,14 @@ class CommandProcessorOptions(CommandOptions, ConcurrencyOptions):
     max_output: Size = option(16 << 20, "most bytes that it may print for one event", gt=0)
 
 
-def as_bytes(event: Any, where: str) -> bytes:
+def as_bytes(event: Any) -> bytes:
     """Return an event as what is written to a command; ProcessingError if it is no text."""
     if isinstance(event, str):
         return event.encode()
     if isinstance(event, bytes | bytearray | memoryview):
         return bytes(event)
     raise ProcessingError(
-        f"{where} takes bytes or text, not {type(event).__name__}", hint="put a JSONDumperProcessor before"
+        f"expected bytes or text to write, got {type(event).__name__}", hint="put a JSONDumperProcessor before"
     )
 
 
@@ -69,7 +69,7 @@ class CommandProcessor(Processor):
 
     async def process(self, context: Context, event: Event) -> Event:
         """Return what the command prints."""
-        data = as_bytes(event, "CommandProcessor")
+        data = as_bytes(event)
         child = await self._guard.spawn()
         try:
             async with asyncio.timeout(self.options.timeout):

@@ -134,7 +134,7 @@ class SubProcessProcessor(Processor):
 
     async def process(self, context: Context, event: Event) -> Event:
         """Return the line that the command answers."""
-        line = as_bytes(event, "SubProcessProcessor")
+        line = as_bytes(event)
         line = line.removesuffix(b"\n")
         if b"\n" in line:
             raise ProcessingError("an event with a line end within cannot be sent to a command", detail=repr(line[:80]))

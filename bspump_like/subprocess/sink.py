@@ -60,7 +60,7 @@ class SubProcessSink(Sink):
 
     def process(self, context: Context, event: Event) -> None:
         """Take one line."""
-        line = event if event.__class__ is bytes else as_bytes(event, "SubProcessSink")
+        line = event if event.__class__ is bytes else as_bytes(event)
         if not line.endswith(b"\n"):
             line += b"\n"
         self._lines.append(line)

@@ -44,7 +44,7 @@ def test_the_text_is_the_event_or_a_field_and_the_result_goes_where_it_should(ma
         ({}, 5, "expected text, got int"),
         ({}, b"\xff", "can't decode byte 0xff"),
         ({"field": "f"}, "text", "expected a dict with the field 'f', got str"),
-        ({"field": "f"}, {}, "there is no field 'f'"),
+        ({"field": "f"}, {}, "the event has no field 'f'"),
         ({"field": "f"}, {"f": None}, "expected text, got NoneType"),
     ],
 )
@@ -126,7 +126,7 @@ def test_a_row_of_csv_is_written_and_read_again(make):
     row = make(CSVDumperProcessor, config).process({}, {"b": "it's\ta 'b'", "a": 1, "c": 2})
     assert row == "1\t'it''s\ta ''b'''"
     assert make(CSVParserProcessor, config).process({}, row) == {"a": "1", "b": "it's\ta 'b'"}
-    with pytest.raises(ProcessingError, match="expected a dict for a row, got str"):
+    with pytest.raises(ProcessingError, match="expected a dict as a row, got str"):
         make(CSVDumperProcessor, config).process({}, "text")
     with pytest.raises(ConfigError, match="for 'delimiter' and for 'quotechar'"):
         make(CSVDumperProcessor, {"columns": "a", "delimiter": "|", "quotechar": "|"})

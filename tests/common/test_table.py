@@ -42,7 +42,7 @@ def test_nothing_is_said_to_be_nothing(make):
 
 
 def test_an_event_that_is_no_dict_fails(make):
-    with pytest.raises(ProcessingError, match="a row of a table is a dict, got int"):
+    with pytest.raises(ProcessingError, match="expected a dict as a row, got int"):
         make(TableSink).process({}, 5)
 
 
