@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..config import Configurable, Options, option
+from ..config import Options, option
 from .delivery import Context, Event, Snapshot
+from .part import PipelinePart
 from .state import SharedState
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class ProcessorOptions(Options):
     )
 
 
-class ProcessorBase(Configurable):
+class ProcessorBase(PipelinePart):
     """What processors, generators and sinks have in common.
 
     Every method but `process` has a default that does nothing: override what the part needs.
@@ -39,35 +40,9 @@ class ProcessorBase(Configurable):
     def __init__(
         self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None
     ) -> None:
-        """Read the configuration; connect to nothing yet.
-
-        Args:
-            app: The application.
-            pipeline: The pipeline this part belongs to; it need not be built yet.
-            id: Name within the pipeline; the class name when empty.
-            config: Options; wins over the section `[pipeline:PIPELINE:ID]` of the configuration file.
-        """
-        self.Id = id or type(self).__name__
-        super().__init__(
-            f"pipeline:{pipeline.Id}:{self.Id}",
-            config,
-            where=f"pipeline {pipeline.Id}, {self.Id}",
-        )
-        self.App = app
-        self.Loop = app.Loop
-        self.Pipeline = pipeline
+        """See `PipelinePart`."""
+        super().__init__(app, pipeline, id, config)
         self.PipelineDepth = 0
-
-    @classmethod
-    def construct(cls, app: BSPumpApplication, pipeline: Pipeline, definition: Mapping[str, Any]) -> Self:
-        """Return the part that a definition describes: its `id`, `config` and `args`."""
-        return cls(
-            app, pipeline, id=definition.get("id"), config=definition.get("config"), **definition.get("args", {})
-        )
-
-    def time(self) -> float:
-        """Return the UNIX time in seconds, read from the loop's clock."""
-        return float(self.App.time())
 
     def process(self, context: Context, event: Event) -> Event:
         """Turn one event into the next; called for every event, in order, on the event loop.

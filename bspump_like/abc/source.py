@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from ..config import Configurable
 from .backoff import BackoffOptions
 from .delivery import Context, Event, Outcome, Position
+from .part import PipelinePart
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -20,7 +20,7 @@ class SourceOptions(BackoffOptions):
     """Options of every source."""
 
 
-class Source(Configurable):
+class Source(PipelinePart):
     """A source of events with a free `main()`; the contract's base for users' own sources.
 
     `main` runs as a task while the pipeline runs. It hands events over with `await self.process(event)`, one at a time, or
@@ -40,35 +40,13 @@ class Source(Configurable):
     def __init__(
         self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None
     ) -> None:
-        """Read the configuration; connect to nothing yet.
-
-        Args:
-            app: The application.
-            pipeline: The pipeline this source feeds; it need not be built yet.
-            id: Name within the pipeline; the class name when empty.
-            config: Options; wins over the section `[pipeline:PIPELINE:ID]` of the configuration file.
-        """
-        self.Id = id or type(self).__name__
-        super().__init__(
-            f"pipeline:{pipeline.Id}:{self.Id}",
-            config,
-            where=f"pipeline {pipeline.Id}, {self.Id}",
-        )
-        self.App = app
-        self.Loop = app.Loop
-        self.Pipeline = pipeline
+        """See `PipelinePart`."""
+        super().__init__(app, pipeline, id, config)
         self.Task: asyncio.Task[None] | None = None
         self.position: dict[str, Any] = {}
         """Partition -> where to resume: what the store knew at the start, then what `deliver` was given."""
         self.finished = False
         """True when the source has come to the end of its input."""
-
-    @classmethod
-    def construct(cls, app: BSPumpApplication, pipeline: Pipeline, definition: Mapping[str, Any]) -> Self:
-        """Return the source that a definition describes: its `id`, `config` and `args`."""
-        return cls(
-            app, pipeline, id=definition.get("id"), config=definition.get("config"), **definition.get("args", {})
-        )
 
     async def process(self, event: Event, context: Context | None = None) -> None:
         """Send one event down the pipeline; waits while the pipeline is not ready.
@@ -169,10 +147,6 @@ class TriggerSource(Source):
         trigger.add(self)
         self.Triggers.add(trigger)
         return self
-
-    def time(self) -> float:
-        """Return the UNIX time in seconds, read from the loop's clock."""
-        return float(self.App.time())
 
     def is_finite(self) -> bool:
         """Tell whether there is no trigger to start another cycle."""
