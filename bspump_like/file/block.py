@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..abc import Context, Event, ProcessorOptions, Sink
 from ..config import Size, option
 from ..errors import ConfigError, DeliveryError, ProcessingError
+from .naming import path_for
 from .opened import FileStream, stream_of
 from .source import FileABCSource, FileSourceOptions
 from .threads import in_thread
@@ -117,12 +118,7 @@ class FileBlockSink(Sink):
         Raises:
             ProcessingError: There is no path.
         """
-        path: str = self.options.path or context.get("path", "")
-        if not path:
-            raise ProcessingError(
-                f"{self.locate_address()} does not know where to write", hint="set 'path', or context['path'] upstream"
-            )
-        return path
+        return path_for(self, context)
 
     def process(self, context: Context, event: Event) -> None:
         """Take one block."""

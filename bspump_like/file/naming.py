@@ -1,4 +1,4 @@
-"""Names of output files: one fixed path, or a template that gives a name for each index."""
+"""Names of output files: one fixed path, a path for each event, or a template that gives a name for each index."""
 
 from __future__ import annotations
 
@@ -7,7 +7,24 @@ import os
 import re
 from collections.abc import Iterator
 
+from ..abc import Context, Sink
+from ..errors import ProcessingError
+
 _COMPRESSED = {".gz", ".bz2", ".xz", ".lzma", ".zst"}
+
+
+def path_for(sink: Sink, context: Context) -> str:
+    """Return the file for an event: the option `path` of a sink, else `context['path']`.
+
+    Raises:
+        ProcessingError: There is neither.
+    """
+    path: str = sink.options.path or context.get("path", "")
+    if not path:
+        raise ProcessingError(
+            f"{sink.locate_address()} does not know where to write", hint="set 'path', or context['path'] upstream"
+        )
+    return path
 
 
 class Naming:

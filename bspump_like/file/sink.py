@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..abc import Context, Event, ProcessorOptions, Sink
 from ..config import Seconds, Size, option
-from ..errors import ConfigError, DeliveryError, ProcessingError
+from ..errors import ConfigError, DeliveryError
 from .codec import codec_of, require
-from .naming import Naming
+from .naming import Naming, path_for
 from .output import SPILL, Layout, Output
 from .threads import in_thread
 
@@ -108,12 +108,7 @@ class AppendingSink(Sink):
         Raises:
             ProcessingError: There is neither.
         """
-        path: str = self.options.path or context.get("path", "")
-        if not path:
-            raise ProcessingError(
-                f"{self.locate_address()} does not know where to write", hint="set 'path', or context['path'] upstream"
-            )
-        return path
+        return path_for(self, context)
 
     # The event path
 
