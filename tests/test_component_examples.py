@@ -47,7 +47,7 @@ def files(tmp_path, monkeypatch):
         file.write('{"id": 1}\n{"id": 2}\n')
     with tarfile.open(folder / "a.tar.gz", "w:gz") as archive:
         archive.add(folder / "a.log", "a.log")
-    (tmp_path / "tariff.csv").write_text("from,to,price\n0,10,1.5\n10,20,2.5\n")
+    (tmp_path / "tariff.csv").write_text("low,high,price\n0,10,2\n10,20,3\n")
     (tmp_path / "var").mkdir()
     for name in ("flights.db", "var/planes.db"):
         with sqlite3.connect(tmp_path / name) as db:
