@@ -132,9 +132,10 @@ class ElasticSearchSink(Sink):
         self._loaders = [Loader(self, self._connection, bulk_class, limit) for _ in range(count)]
         self._filling = 0
         self._bulk = self._loaders[0].bulk
-        self._action_now = (
-            b""  # of documents without an id for the index of now; empty when that is to be found out anew
-        )
+        self._is_usual = self._feeder is None and (self._id_from_position or not self._has_id)
+        # The action of usual documents for the index of now, up to the id; empty when that is to be found out anew.
+        self._action_now = b""
+        self._places: dict[tuple[str, int], bytes] = {}  # partition -> the same with the beginning of the id
         self._action = b"create" if options.data_stream else b"index"
         self._actions: dict[str, tuple[bytes, bytes]] = {}
         self._template = b""
@@ -200,20 +201,43 @@ class ElasticSearchSink(Sink):
 
     def process(self, context: Context, event: Event) -> None:
         """Put one document into a bulk."""
-        if type(event) is dict and self._action_now and "_id" not in event and "es_index" not in context:
-            # The usual case in as few steps as it takes: a dict without an id, for the index of the last one.
+        # The usual cases in as few steps as it takes: a document without an id of its own, for the index of the last one.
+        action = self._action_now
+        if not action or "es_index" in context:
+            self._process_any(context, event)
+            return
+        bulk = self._bulk
+        documents = bulk.documents
+        if type(event) is dict and "_id" not in event:
             try:
                 body = dumps(event, None, _LINE)
             except TypeError:
                 body = self._body(event)
-            bulk = self._bulk
-            bulk.documents.lines += (self._action_now, body)
-            bulk.documents.contexts.append(context)
-            bulk.capacity -= len(body) + len(self._action_now)
-            if bulk.capacity <= 0:
-                self._close(self._loaders[self._filling])
+        elif type(event) is bytes and b"\n" not in event:
+            body = event + b"\n"
+            documents.raws[len(documents.contexts)] = event
         else:
             self._process_any(context, event)
+            return
+        if self._id_from_position:
+            try:
+                place = context["_kafka_topic"], context["_kafka_partition"]
+                action = b'%b%d"}}\n' % (
+                    self._places.get(place) or self._place(place, action),
+                    context["_kafka_offset"],
+                )
+            except KeyError:
+                raise self._no_position() from None
+        documents.lines += (action, body)
+        documents.contexts.append(context)
+        bulk.capacity -= len(body) + len(action)
+        if bulk.capacity <= 0:
+            self._close(self._loaders[self._filling])
+
+    def _place(self, place: tuple[str, int], action: bytes) -> bytes:
+        """Return the action of documents from a partition, up to the offset."""
+        made = self._places[place] = action + dumps(f"{place[0]}:{place[1]}:")[:-1]
+        return made
 
     def _process_any(self, context: Context, event: Event) -> None:
         given = context.get("es_index") or (self._index_of is not None and self._index_of(context, event))
@@ -228,15 +252,12 @@ class ElasticSearchSink(Sink):
             body = b"%b\n" % (event.strip().replace(b"\n", b" ") if b"\n" in event else event)
         else:
             body = self._body(event)
-        loader, action, actions = (
-            self._loaders[self._filling],
-            b"",
-            self._actions.get(index) or self._new_actions(index),
-        )
+        loader, actions = self._loaders[self._filling], self._actions.get(index) or self._new_actions(index)
+        if self._is_usual and not given and self._rollover.name:
+            self._places.clear()
+            self._action_now = actions[self._has_id]
         if not self._has_id:
             action = actions[0]
-            if not given and self._rollover.name:
-                self._action_now = action
         else:
             id = self._id_of(context, event)
             action = b"%b%b}}\n" % (actions[1], dumps(id))
@@ -289,15 +310,17 @@ class ElasticSearchSink(Sink):
         self._actions[index] = made
         return made
 
+    def _no_position(self) -> ProcessingError:
+        return ProcessingError(
+            "there is no position to make an id from", hint="document_id: position needs a KafkaSource in this pipeline"
+        )
+
     def _id_of(self, context: Context, event: Event) -> str:
         if self._id_from_position:
             try:
                 return f"{context['_kafka_topic']}:{context['_kafka_partition']}:{context['_kafka_offset']}"
             except KeyError:
-                raise ProcessingError(
-                    "there is no position to make an id from",
-                    hint="document_id: position needs a KafkaSource in this pipeline",
-                ) from None
+                raise self._no_position() from None
         if self._id_made is not None:
             return self._id_made(context, event)
         try:
