@@ -49,8 +49,16 @@ def _ask(node, path):
         urllib.request.urlopen(
             urllib.request.Request(f"{node.url}/web-access-*/_refresh", method="POST"), timeout=30
         ).close()
-    with urllib.request.urlopen(node.url + path, timeout=30) as answer:
-        return json.load(answer)
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(node.url + path, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code < 500 or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)  # the shards of an index that was made a moment ago
 
 
 class Running:
