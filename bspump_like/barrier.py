@@ -13,33 +13,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
-import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from .abc import Backoff, ProcessorBase, Sink, Source
-from .abc.state import Saved, SharedState
+from .abc import Backoff, Sink, Source
+from .cut import Cut, state_lags
 from .errors import ConnectionLost, DeliveryError
 from .store import AsyncStore, Commit, Store, StoreError
+from .walk import drain, in_order, walk
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline
 
 L = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass
-class _Cut:
-    """What one barrier is about, taken in one step of the loop."""
-
-    positions: dict[Source, dict[str, Any]]
-    snapshots: dict[tuple[str, str], Any]
-    count: int
-    discards: list[int]
-    counts: dict[tuple[str, str], Any]
-    shared: dict[str, tuple[list[str], Saved]]
 
 
 class Stopping(DeliveryError):
@@ -245,7 +232,7 @@ class Committer:
             cut = await self._cut()
             positions = cut.positions
             try:
-                await self._walk(cut.snapshots)
+                await walk(self.pipelines, cut.snapshots)
                 await self._store(cut)
                 for sink in sinks:
                     await sink.commit_transaction({s: p for s, p in positions.items() if s.Pipeline is sink.Pipeline})
@@ -290,7 +277,7 @@ class Committer:
             raise DeliveryError(f"the barrier was not complete after {seconds:.0f} s")
         await task
 
-    async def _cut(self) -> _Cut:
+    async def _cut(self) -> Cut:
         """Take positions and snapshots that belong together, in one step of the loop."""
         held = False
         for state in {state for pipeline in self.pipelines for state in pipeline.states}:
@@ -302,47 +289,22 @@ class Committer:
                 for pipeline in self.pipelines:
                     await pipeline.healthy()
                 members = len(self.pipelines)
-                if self._state_lags():
+                if state_lags(self.pipelines):
                     held = True
                     for pipeline in self.pipelines:
                         pipeline.hold(self._pausing)
-                    await self._drain()
+                    await drain(self.pipelines)
                 joined = len(self.pipelines) > members
                 if self.open_batches == 0 and not joined and not any(p.is_error() for p in self.pipelines):
                     break
                 await self._batch_done()
             positions, self._positions = self._positions, {}
             discards, self._discards = self._discards, []
-            snapshots = {
-                (pipeline.Id, key): part.snapshot()
-                for pipeline in self.pipelines
-                for key, part in pipeline.stateful_parts()
-            }
-            return _Cut(positions, snapshots, self.in_flight, discards, self._counts(), self._save_shared())
+            return Cut.of(self.pipelines, positions, self.in_flight, discards)
         finally:
             if held:
                 for pipeline in self.pipelines:
                     pipeline.hold(self._pausing, False)
-
-    def _save_shared(self) -> dict[str, tuple[list[str], Saved]]:
-        sharing: dict[SharedState, list[str]] = {}
-        for pipeline in self.pipelines:
-            for state in pipeline.states:
-                sharing.setdefault(state, []).append(pipeline.Id)
-        return {state.Id: (ids, state.save()) for state, ids in sharing.items()}
-
-    def _counts(self) -> dict[tuple[str, str], Any]:
-        """Return the counters as the store keeps them, if somebody is to read there what a killed process has done."""
-        if not self.pipelines[0].App.pump_service.keeps_counts:
-            return {}
-        return {("counts", p.Id): {"process": os.getpid(), **p.counters.as_dict()} for p in self.pipelines}
-
-    def _state_lags(self) -> bool:
-        """Tell whether a stateful part may get its events later than their position is queued."""
-        if not any(p.has_state() for p in self.pipelines):
-            return False
-        behind = any(p.has_state_behind_tasks() or (p.upstream and p.has_state()) for p in self.pipelines)
-        return behind or any(p.is_retrying() for p in self.pipelines)
 
     async def _batch_done(self) -> None:
         async with self._changed:
@@ -355,60 +317,12 @@ class Committer:
         async with self._changed:
             self._changed.notify_all()
 
-    async def _walk(self, snapshots: dict[tuple[str, str], Any]) -> None:
-        """Let everything handed over so far reach its end: drain and flush, from the sources to the sinks."""
-        while True:
-            members = len(self.pipelines)
-            for pipeline in in_order(self.pipelines):
-                async with pipeline.flush_lock:
-                    await pipeline.drain_inputs()
-                    for depth in range(pipeline.depth_count()):
-                        await pipeline.drain(depth)
-                        await pipeline.healthy()
-                        for key, part in pipeline.flushed_parts(depth):
-                            await self._flush(pipeline, part)
-                            mark = part.mark()
-                            if mark is not None:
-                                snapshots[pipeline.Id, key] = mark
-            for pipeline in self.pipelines:
-                await pipeline.drain(-1)  # settlements
-                await pipeline.healthy()
-            if members == len(self.pipelines):
-                return  # otherwise events have gone into a pipeline that joined the group during the walk
-
-    async def _flush(self, pipeline: Pipeline, part: ProcessorBase) -> None:
-        try:
-            await part.flush()
-        except DeliveryError as error:
-            if error.retriable:
-                raise
-            pipeline.set_error(None, None, error)
-            await pipeline.healthy()
-            raise
-        except Exception as error:  # a defect of the part: the pipeline halts until somebody clears the error
-            pipeline.set_error(None, None, error)
-            await pipeline.healthy()
-            raise DeliveryError(f"{part.locate_address()} failed to flush", detail=repr(error)) from error
-
-    async def _drain(self) -> None:
-        for pipeline in in_order(self.pipelines):
-            await pipeline.drain_inputs()
-            for depth in range(pipeline.depth_count()):
-                await pipeline.drain(depth)
-
-    async def _store(self, cut: _Cut) -> None:
+    async def _store(self, cut: Cut) -> None:
         store: AsyncStore = self.pipelines[0].App.pump_service.store
         letters = [(p, p.failures.dead_letters) for p in self.pipelines]
         for pipeline, _ in letters:
             pipeline.failures.dead_letters = []
-        commit = Commit(
-            {(source.Pipeline.Id, source.Id): position for source, position in cut.positions.items()},
-            cut.snapshots,
-            [letter for _, waiting in letters for letter in waiting],
-            cut.discards,
-            cut.counts,
-            cut.shared,
-        )
+        commit = cut.commit(letter for _, waiting in letters for letter in waiting)
         if commit == Commit():
             return
         try:
@@ -476,21 +390,3 @@ async def _tell(source: Source, position: dict[str, Any]) -> None:
     except (ConnectionLost, OSError) as error:
         # The store has the position: the server is told with the next one, and until then the source resumes from ours.
         L.warning("%s: cannot tell the server what is done: %s", source.locate_address(), error)
-
-
-def in_order(pipelines: list[Pipeline]) -> list[Pipeline]:
-    """Return pipelines so that each comes after those that feed it; a cycle is entered at its first member."""
-    ordered: list[Pipeline] = []
-    visiting: set[Pipeline] = set()
-
-    def visit(pipeline: Pipeline) -> None:
-        if pipeline in visiting:
-            return
-        visiting.add(pipeline)
-        for feeder in sorted(pipeline.upstream, key=lambda p: p.Id):
-            visit(feeder)
-        ordered.append(pipeline)
-
-    for pipeline in pipelines:
-        visit(pipeline)
-    return [pipeline for pipeline in ordered if pipeline in pipelines]
