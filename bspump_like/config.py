@@ -251,7 +251,8 @@ def _with_unit(value: str, unit: str) -> str | float:
     else:
         factor = _SIZES.get(suffix.removesuffix("b"))
     if factor is None:
-        raise ValueError(f"unknown unit '{match[2]}'")
+        known = _DURATIONS if unit == "seconds" else [f"{size}B" for size in _SIZES]
+        raise ValueError(f"unknown unit '{match[2]}', known: {', '.join(known)}")
     return number * factor
 
 

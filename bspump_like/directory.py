@@ -11,6 +11,10 @@ from .errors import ConfigError
 from .pipeline import Pipeline
 
 
+class NotFoundError(ConfigError, KeyError):
+    """Nothing has this id. A KeyError, as BSPump raises it."""
+
+
 class Directory:
     """Holds pipelines, connections, lookups and matrices by their ids, and finds what is at an address."""
 
@@ -157,4 +161,4 @@ def _named(kind: str, names: dict[str, Any], name: str) -> Any:
     try:
         return names[name]
     except KeyError:
-        raise KeyError(f"Cannot find {kind} id '{name}' ({nearest(name, names) or 'there is none'})") from None
+        raise NotFoundError(f"Cannot find {kind} id '{name}'", hint=nearest(name, names) or "there is none") from None

@@ -40,6 +40,8 @@ def construct(
             raised = [Problem(str(error))]
         except Exception as error:  # a constructor is user code: what it raises is said, with its place, not traced
             raised = [Problem(f"cannot be constructed: {said_where(error)}", hint=_hint(error))]
+            if options:  # an option that cannot be read is None: what the constructor makes of that is no other mistake
+                raised = []
     found = [_placed(problem, path, definition, section) for problem in (*options, *raised)]
     return (None if raised else built), found
 

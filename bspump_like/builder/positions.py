@@ -48,14 +48,16 @@ def _scan_json(
     import json
 
     if kind == "{":
+        keys = set[str | int]()  # of this object: what stands in the second of two values of one key is written once
         for kind, text, line in tokens:
             if kind == "}":
                 return
             if kind == ",":
                 continue
             key = (*path, json.loads(text, strict=False))
-            if key in lines:
+            if key[-1] in keys:
                 repeated.append(key)
+            keys.add(key[-1])
             lines[key] = line
             next(tokens)  # the colon
             _scan_json(next(tokens)[0], key, tokens, lines, repeated)
@@ -86,10 +88,12 @@ def yaml_lines(root: Any) -> tuple[Lines, list[KeyPath]]:
             continue  # an alias of what contains it: the loader refuses it
         above |= {id(node)}
         if isinstance(node, yaml.MappingNode):
+            keys = set[str | int]()  # of this object: what stands in the second of two values of one key is written once
             for key, value in node.value:
                 place = (*path, key.value if isinstance(key, yaml.ScalarNode) else str(key.tag))
-                if place in lines and key.tag != "tag:yaml.org,2002:merge":
+                if place[-1] in keys and key.tag != "tag:yaml.org,2002:merge":
                     repeated.append(place)
+                keys.add(place[-1])
                 lines[place] = key.start_mark.line + 1
                 waiting.append((place, value, above))
         elif isinstance(node, yaml.SequenceNode):

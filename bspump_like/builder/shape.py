@@ -57,7 +57,7 @@ TOP = Shape("the definition", {
     "description": _TEXT, "$schema": _TEXT, "version": _ANY,
 })  # fmt: skip
 PIPELINE = Shape("a pipeline", {
-    **_COMMON, "source": _ANY, "sources": _ANY, "processors": _LIST, "sink": _OBJECT,
+    **_COMMON, "source": _ANY, "sources": _ANY, "processors": _LIST, "sink": _ANY,
 })  # fmt: skip
 SOURCE = Shape("a source", {**_COMMON, "trigger": _OBJECT}, ("class",))
 PROCESSOR = Shape("a processor", _COMMON, ("class",), KINDS)
@@ -74,6 +74,9 @@ _ABSENT: tuple[Any, ...] = (None, "")
 
 def check_top(tree: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield every mistake in the top level of one file."""
+    if isinstance(tree.get("cases"), list) and "pipelines" not in tree:
+        yield Problem("this is a file of cases, not a definition", ("cases",), hint="'pump test' runs it")
+        return
     known = {key: value for key, value in tree.items() if not key.startswith("x-")}  # x-...: a place for YAML anchors
     yield from _object(known, TOP, ())
 
@@ -186,7 +189,8 @@ def _unique_parts(parts: list[tuple[KeyPath, Any]], path: KeyPath) -> Iterator[P
 
 def _object(value: Any, shape: Shape, path: KeyPath) -> Iterator[Problem]:
     if not isinstance(value, Mapping):
-        yield Problem(f"{shape.name} must be an object, here is {_kind(value)}", path, hint='{"class": ...}')
+        name = f'"{value}"' if isinstance(value, str) and value.isidentifier() else "..."
+        yield Problem(f"{shape.name} must be an object, here is {_kind(value)}", path, hint=f'{{"class": {name}}}')
         return
     for key, item in value.items():
         wanted = shape.keys.get(key)

@@ -98,6 +98,7 @@ def test_aliases_and_merges_are_written_out(tmp_path: Path) -> None:
         ("p.json", '{\n "a": 1,\n}', 3, "not JSON"),
         ("p.json", '{\n "a": NaN}', 0, "NaN is no number"),
         ("p.json", '{"a": {"b": 1,\n "c": 2,\n "b": 3}}', 3, "the key 'b' stands twice here"),
+        ("p.json", '{"a": {"b": 1},\n "a": {"b": 2}}', 2, "the key 'a' stands twice here"),
         ("p.json", "[]", 1, "expected an object with 'pipelines'"),
         ("p.yaml", "a: 1\nb: 2\na: 3\n", 3, "the key 'a' stands twice here"),
         ("p.yaml", "a:\n\t- 1\n", 2, "not YAML"),

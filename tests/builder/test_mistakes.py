@@ -81,6 +81,35 @@ MISTAKES = [
         "pump.yaml:1: 'pipelines' must be a list, here is an object",
     ),
     Mistake(
+        "a key twice, with parts",
+        HEAD + SINK + SINK,
+        "pump.yaml:5: the key 'sink' stands twice here (the first would be lost: remove one)",
+    ),
+    Mistake(
+        "a file of cases",
+        "allow: [parts]\ncases:\n- name: large cities are written\n",
+        "pump.yaml:2: this is a file of cases, not a definition ('pump test' runs it)",
+    ),
+    Mistake(
+        "a class where a part is expected",
+        HEAD + "  processors: [JSONParserProcessor]\n  sink: NullSink\n",
+        "pump.yaml:4: a processor must be an object, here is the text 'JSONParserProcessor' "
+        '({"class": "JSONParserProcessor"})',
+        "pump.yaml:5: a sink must be an object, here is the text 'NullSink' ({\"class\": \"NullSink\"})",
+    ),
+    Mistake(
+        "an option that the constructor needs",
+        HEAD + SINK + "  processors:\n  - class: DeduplicateProcessor\n    config: {key: '[a, b'}\n",
+        "pump.yaml:7: pipeline P, DeduplicateProcessor: option 'key' has '[a, b': column 6: the expression ends too early "
+        "(expression of the id; several values: [origin, number])\n    [a, b\n         ^",
+    ),
+    Mistake(
+        "a matrix that is not there",
+        "matrices:\n- {id: Users, class: NamedMatrix}\n"
+        + HEAD + SINK + "  processors:\n  - {class: MatrixUpdater, config: {matrix: User, row: user, cells: count}}\n",
+        "pump.yaml:8: Cannot find matrix id 'User' (did you mean 'Users'?)",
+    ),
+    Mistake(
         "nothing in it",
         "description: nothing\n",
         "pump.yaml:1: there is nothing in it (it needs 'pipelines', a list)",
@@ -88,7 +117,7 @@ MISTAKES = [
     Mistake(
         "a pipeline that is no object",
         "pipelines:\n- text\n",
-        "pump.yaml:2: a pipeline must be an object, here is the text 'text' ({\"class\": ...})",
+        "pump.yaml:2: a pipeline must be an object, here is the text 'text' ({\"class\": \"text\"})",
     ),
     Mistake(
         "no sink",
@@ -260,8 +289,8 @@ MISTAKES = [
     Mistake(
         "a duration with an unknown unit",
         HEAD + "  config:\n    commit_interval: 5 parsecs\n" + SINK,
-        "pump.yaml:5: pipeline P: option 'commit_interval' has '5 parsecs': unknown unit 'parsecs' (least time "
-        "between the beginnings of two barriers, in seconds)",
+        "pump.yaml:5: pipeline P: option 'commit_interval' has '5 parsecs': unknown unit 'parsecs', known: ms, s, m, h, d, w "
+        "(least time between the beginnings of two barriers, in seconds)",
     ),
     Mistake(
         "a misspelled error policy",
