@@ -38,18 +38,22 @@ def run(options: argparse.Namespace) -> int:
     from .diagram import diagram
     from .session import build, load_definitions, make_application
 
+    suffix = Path(options.output or "").suffix.lower()
+    if not options.format and suffix and suffix not in _SUFFIXES:
+        known = ", ".join(_SUFFIXES)
+        raise BSPumpError(f"nothing is drawn as '{suffix}'", hint=f"end the name of FILE with {known}, or say --format")
     definitions = load_definitions(options.definitions, options.overrides)
     app = make_application(options.config)
     build(app, definitions, allow=options.allow, worker=(0, options.workers))
     drawn = diagram(app.pump_service)
-    format = options.format or _SUFFIXES.get(Path(options.output or "").suffix.lower(), "text")
+    format = options.format or _SUFFIXES.get(suffix, "text")
     if format == "mermaid":
         text = drawings.mermaid(drawn)
     elif format == "text":
         text = drawings.plain(drawn)
     else:
         text = drawings.dot(drawn)
-    if format == "mermaid" and Path(options.output or "").suffix == ".md":
+    if format == "mermaid" and suffix == ".md":
         text = f"```mermaid\n{text}```\n"
     data = _svg(text) if format == "svg" else text.encode()
     if not options.output:

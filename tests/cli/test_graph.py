@@ -101,6 +101,12 @@ def test_the_format_goes_by_the_name_of_the_file(here):
     assert subprocess.run(["dot", "-Tplain", "pump.dot"], capture_output=True, check=True).stdout.startswith(b"graph ")
 
 
+def test_a_name_of_no_format_is_refused(here, capsys):
+    assert main(["graph", "pump.yaml", "-o", "pump.pdf"]) == 1
+    assert "nothing is drawn as '.pdf' (end the name of FILE with .mmd, .md," in capsys.readouterr().err
+    assert not (here / "pump.pdf").exists()
+
+
 def test_in_markdown_it_is_a_block(here):
     assert main(["graph", "pump.yaml", "-o", "pump.md"]) == 0
     assert (here / "pump.md").read_text().startswith("```mermaid\nflowchart LR\n")
