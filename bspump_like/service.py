@@ -217,13 +217,15 @@ class PumpService(Directory, asab.Service):
         active = [p for p in self.Pipelines.values() if any(not source.passive for source in p.Sources)]
         if not active or not self._running or self._ending:
             return
+        # Where one has halted, no barrier passes through those that feed it, or that it feeds, either.
+        halted = {id(p.committer) for p in self.Pipelines.values() if p.is_error()}
         once = [source for pipeline in active for source in pipeline.Sources if _runs_once(source)]
         if all(pipeline.ended for pipeline in active):
             self._ending = True  # each pipeline says when it has ended; a second stop would force the first
             self.start_background(self._finish_run(), "end of the run")
         elif once and all(source.finished for source in once) and all(p.ended for p in active if p.is_exhausted()):
             self._end()  # the contract: RunOnce ends the application, whatever else is running
-        elif all(p.ended or (p.is_error() and p.is_finite()) for p in active):
+        elif all(p.ended or (id(p.committer) in halted and p.is_finite()) for p in active):
             self._end(1)
 
     async def _finish_run(self) -> None:

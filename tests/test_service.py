@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from bspump_like import BSPumpError, ConfigError, Connection, Lookup, Pipeline, PumpService, Source
-from bspump_like.common import InternalSource, IteratorSource, NullSink
+from bspump_like.common import InternalSink, InternalSource, IteratorSource, NullSink
 from bspump_like.store import Store
 from bspump_like.testing import CollectSink, ListSource, fresh_application, run_pump
 from bspump_like.trigger import RunOnceTrigger
@@ -190,6 +190,16 @@ def test_a_finite_pump_that_halts_lets_the_others_end_first():
         ("Q", events(range(1000), 1, ListSource), collect(out)),
     )
     assert len(out) == 1000
+    assert app.ExitCode == 1
+
+
+@pytest.mark.parametrize("count", [5, 3000])
+def test_a_finite_pump_ends_with_1_when_a_pipeline_that_it_feeds_halts(count):
+    app = run(
+        ("P", events(range(count), cls=ListSource), lambda app, p: InternalSink(app, p, config={"target": "Q"})),
+        ("Q", lambda app, p: InternalSource(app, p, config={"queue_max_size": 10}), step(Failing(3)), NullSink),
+    )
+    assert app.pump_service.Pipelines["Q"].is_error()
     assert app.ExitCode == 1
 
 
