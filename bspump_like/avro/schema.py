@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import decimal
 import io
-import pathlib
 import uuid
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -14,6 +13,7 @@ import orjson
 
 from ..config import Options, option
 from ..errors import ConfigError, ProcessingError, needs
+from ..schema_file import schema_or_file
 
 
 def fastavro() -> Any:
@@ -57,19 +57,12 @@ def declared_schema(options: Any, where: str) -> Any:
         MissingDependency: fastavro is not installed.
     """
     library = fastavro()
-    declared: Any = options.schema
-    if options.schema_file:
-        if declared is not None:
-            raise ConfigError(f"{where} has both 'schema' and 'schema_file'", hint="keep one of them")
-        try:
-            declared = pathlib.Path(options.schema_file).read_bytes()
-        except OSError as error:
-            raise ConfigError(f"option 'schema_file' has '{options.schema_file}': {error.strerror}") from error
+    declared = schema_or_file(options, where)
     if declared is None:
         return None
     try:
-        if isinstance(declared, str | bytes):
-            declared = orjson.loads(declared)
+        if isinstance(options.schema, str | bytes):
+            declared = orjson.loads(options.schema)
         return library.parse_schema(declared)
     except orjson.JSONDecodeError as error:
         raise ConfigError(f"{where}: the schema is no JSON: {error}") from error

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
 from ..config import option
 from ..errors import ConfigError, Reject, needs
+from ..schema_file import schema_or_file
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -79,12 +77,7 @@ class ValidateProcessor(Processor):
         o = self.options
         if (o.schema is None) == (not o.schema_file):
             raise ConfigError(f"{self.locate_address()} needs either 'schema' or 'schema_file'")
-        if not o.schema_file:
-            return o.schema
-        try:
-            return orjson.loads(pathlib.Path(o.schema_file).read_bytes())
-        except (OSError, orjson.JSONDecodeError) as error:
-            raise ConfigError(f"option 'schema_file' has '{o.schema_file}': {error}") from error
+        return schema_or_file(o, self.locate_address())
 
     def process(self, context: Context, event: Event) -> Event:
         """Let the event pass if it fits."""

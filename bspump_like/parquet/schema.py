@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import pathlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from ..config import Options, option
 from ..errors import ConfigError, needs
+from ..schema_file import schema_or_file
 
 
 def pyarrow() -> Any:
@@ -48,19 +46,8 @@ def declared_schema(options: Any, where: str) -> Any:
         MissingDependency: pyarrow is not installed.
     """
     pyarrow()
-    declared: Any = options.schema
-    if options.schema_file:
-        if declared is not None:
-            raise ConfigError(f"{where} has both 'schema' and 'schema_file'", hint="keep one of them")
-        try:
-            declared = orjson.loads(pathlib.Path(options.schema_file).read_bytes())
-        except OSError as error:
-            raise ConfigError(f"option 'schema_file' has '{options.schema_file}': {error.strerror}") from error
-        except orjson.JSONDecodeError as error:
-            raise ConfigError(f"option 'schema_file' has '{options.schema_file}', which is no JSON: {error}") from error
-    if declared is None:
-        return None
-    return arrow_schema(declared, where)
+    declared = schema_or_file(options, where)
+    return None if declared is None else arrow_schema(declared, where)
 
 
 def arrow_schema(declared: Any, where: str) -> Any:
