@@ -1,14 +1,14 @@
-"""The types of delivery, as signatures: what sources, processors and sinks promise one another.
+"""The types of delivery: what sources, processors and sinks hand to one another.
 
-Nothing here runs. A position says where a source resumes; an outcome says how one event ended; a settlement asks
-for it; a snapshot is the state of a part at a barrier. `barrier.py` alone moves them.
+Nothing here runs. A position says where a source resumes; an outcome says how one event ended; a snapshot
+is the state of a part at a barrier. `barrier.py` alone moves them.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Event: TypeAlias = Any
 """Whatever travels down a pipeline; usually dict or bytes."""
@@ -48,34 +48,3 @@ class Batch(NamedTuple):
     events: Sequence[Event]
     position: Position | None = None
     contexts: Sequence[Context] | None = None
-
-
-class Settles(Protocol):
-    """A source that wants to know how each of its events ended."""
-
-    async def settle(self, context: Context, outcome: Outcome, result: Event, error: BaseException | None) -> None:
-        """Take the end of one event; called exactly once for each, in any order, before the barrier after it completes.
-
-        Args:
-            context: The context that the source handed over with the event, the same object.
-            outcome: How it ended.
-            result: The event as the last sink got it; None when none did.
-            error: What was raised, for `REJECTED`, `FAILED` and `DEFERRED`.
-        """
-
-
-class Flushes(Protocol):
-    """A part that holds events back: a buffering sink, an aggregation with an external effect."""
-
-    async def flush(self) -> None:
-        """Return when everything handed over before this call is durable downstream; see `ProcessorBase.flush`."""
-
-
-class Snapshots(Protocol):
-    """A part with state that must agree with the positions: an aggregation, a matrix, a deduplication."""
-
-    def snapshot(self) -> Snapshot:
-        """Return the state now, as a value that later events do not change; called between two batches, on the loop."""
-
-    def restore(self, state: Snapshot) -> None:
-        """Take back what `snapshot` returned; called once, before the first event, only when there is something."""

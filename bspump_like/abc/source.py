@@ -115,7 +115,16 @@ class Source(PipelinePart):
         """Release what the source holds; called once, after the last barrier and its `commit`."""
 
     async def settle(self, context: Context, outcome: Outcome, result: Event, error: BaseException | None) -> None:
-        """Take the end of one event; see `delivery.Settles`. Called only when `settles` is True."""
+        """Take the end of one event; called when `settles` is True, exactly once for each, in any order.
+
+        The barrier after the event does not complete before this has returned.
+
+        Args:
+            context: The context that the source handed over with the event, the same object.
+            outcome: How it ended.
+            result: The event as the last sink got it; None when none did.
+            error: What was raised, for `REJECTED`, `FAILED` and `DEFERRED`.
+        """
 
     def locate_address(self) -> str:
         """Return the address of this source: `Pipeline.*Id`."""
