@@ -133,6 +133,13 @@ def test_a_file_that_is_not_there_is_told_with_the_nearest(tmp_path):
             app.Loop.run_until_complete(lookup.load())
 
 
+def test_where_the_table_comes_from_must_be_said_and_a_slave_names_no_file():
+    with fresh_application() as app:
+        with pytest.raises(ConfigError, match="option 'path' must be set .*or 'master_url'"):
+            FileLookup(app, "Airports", config={"key": "faa"})
+        assert not FileLookup(app, "Airports", config={"key": "faa", "master_url": "http://127.0.0.1:1"}).is_master()
+
+
 @pytest.mark.parametrize("key", ["faa", "n"])
 def test_a_slave_gets_the_same_table(load, key):
     master = load("a.csv", "faa,n\nEWR,1\nIAH,2\n", {"key": key, "types": {"n": "int"}})
