@@ -110,7 +110,7 @@ def _list(stores: _Stores, options: argparse.Namespace) -> int:
         part = f"{letter.pipeline}.{letter.processor}"
         print(f"{place!s:>6}  {_time(letter.time)}  {part}  {letter.state}  {error}  {event}")
     if not found:
-        print("no dead letters", file=sys.stderr)
+        _say_none(stores, options.pipeline)
     elif len(found) > options.limit:
         print(f"and more; --limit {options.limit * 10} shows them", file=sys.stderr)
     return 0
@@ -118,6 +118,8 @@ def _list(stores: _Stores, options: argparse.Namespace) -> int:
 
 def _each(stores: _Stores, options: argparse.Namespace) -> int:
     places = _all(stores, options.pipeline) if options.all else options.ids
+    if not places:
+        _say_none(stores, options.pipeline)
     known: dict[_Place, DeadLetter] = {}
     for place in places:
         letter = stores[place.label].dead_letter(place.id) if place.label in stores else None
@@ -133,6 +135,12 @@ def _each(stores: _Stores, options: argparse.Namespace) -> int:
     if missing := [str(place) for place in places if place not in known]:
         print(f"there is no dead letter {', '.join(missing)}", file=sys.stderr)
     return 1 if missing else 0
+
+
+def _say_none(stores: _Stores, pipeline: str | None) -> None:
+    there = {letter.pipeline for store in stores.values() for letter in store.dead_letters(limit=sys.maxsize)}
+    others = f" of the pipeline '{pipeline}'; there are some of {', '.join(sorted(there))}" if pipeline and there else ""
+    print(f"no dead letters{others}", file=sys.stderr)
 
 
 def _all(stores: _Stores, pipeline: str | None) -> list[_Place]:

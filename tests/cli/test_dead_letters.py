@@ -67,7 +67,10 @@ def test_discard_removes_for_good(failed: Pump) -> None:
 
 
 def test_filters_and_mistakes(failed: Pump) -> None:
-    assert failed("dead-letters", "list", "--pipeline", "Q").stderr == "no dead letters\n"
+    none = "no dead letters of the pipeline 'Q'; there are some of P\n"
+    assert failed("dead-letters", "list", "--pipeline", "Q").stderr == none
+    nothing = failed("dead-letters", "discard", "--all", "--pipeline", "Q")
+    assert (nothing.returncode, nothing.stdout, nothing.stderr) == (0, "discarded 0\n", none)
     unknown = failed("dead-letters", "show", "7")
     assert (unknown.returncode, unknown.stderr) == (1, "there is no dead letter 7\n")
     both = failed("dead-letters", "discard")
