@@ -208,8 +208,8 @@ class FileABCSource(TriggerSource):
         todo = await in_thread(self._unread, scan.files)
         if not todo and not self.Triggers:
             self.Pipeline.L.warning(
-                "%s: all %d files that match %s have been read before; nothing to do",
-                self.locate_address(), len(scan.files), self.options.path,
+                "%s: everything that matches %s has been read before (files: %d); nothing to do",
+                self.locate_address(), self.options.path, len(scan.files),
             )  # fmt: skip
         blocked = set()
         self._bytes_done, self._bytes_total = 0, sum(size for _, size in todo)
