@@ -3,6 +3,7 @@
     {$json: {a: 1}}      bytes that hold this as JSON
     {$bytes: abc}        these bytes, from UTF-8 text
     {$base64: AAEC}      these bytes
+    {$time: 2026-01-01T10:00:00Z}   this datetime; without a zone when none is written
 
 and only where something is expected:
 
@@ -15,7 +16,7 @@ and only where something is expected:
 from __future__ import annotations
 
 import base64
-import binascii
+import datetime
 import json
 import math
 import re
@@ -30,6 +31,7 @@ _GIVEN: dict[str, Callable[[Any], Any]] = {
     "$json": lambda value: json.dumps(value, separators=(",", ":")).encode(),
     "$bytes": lambda value: str(value).encode(),
     "$base64": lambda value: base64.b64decode(str(value), validate=True),
+    "$time": lambda value: datetime.datetime.fromisoformat(str(value)),
 }
 _EXPECTED = ("$any", "$regex", "$where", "$approx")
 
@@ -56,7 +58,7 @@ def check_value(value: Mapping[str, Any]) -> str:
             compile_expression(value[word])
         elif word in _GIVEN:
             _GIVEN[word](value[word])
-    except (re.error, ExpressionError, TypeError, binascii.Error) as error:
+    except (re.error, ExpressionError, TypeError, ValueError) as error:
         return f"{word}: {error}"
     return ""
 
@@ -154,6 +156,8 @@ def shown_like_expected(value: Any) -> str:
 
 
 def _as_word(value: Any) -> Any:
+    if isinstance(value, datetime.datetime):
+        return {"$time": value.isoformat()}
     if isinstance(value, bytes):
         try:
             return {"$json": json.loads(value)}

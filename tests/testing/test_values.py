@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -68,6 +69,11 @@ def test_what_came_is_shown_as_it_would_be_written(value):
     ({"$where": "value > 3 and value < 5"}, 4, []),
     ({"$where": "value > 3"}, "x", ['expected {"$where": "value > 3"}, got "x"']),
     ({"$approx": 0.3}, 0.1 + 0.2, []),
+    ({"$time": "2026-01-01T10:00:00Z"}, datetime(2026, 1, 1, 11, tzinfo=timezone(timedelta(hours=1))), []),
+    (
+        {"$time": "2026-01-01T10:00:00Z"}, datetime(2026, 1, 1, 10, 1, tzinfo=UTC),
+        ['expected {"$time": "2026-01-01T10:00:00Z"}, got {"$time": "2026-01-01T10:01:00+00:00"}'],
+    ),
     ({"$approx": 0.3}, 0.31, ['expected {"$approx": 0.3}, got 0.31']),
     ({"$any": True}, None, ['expected {"$any": true}, got null']),
     ({"$any": True}, 0, []),
@@ -82,7 +88,8 @@ def test_differences_are_said_in_words(expected, actual, said):
 
 @pytest.mark.parametrize(("value", "said"), [
     ({"$json": {"a": 1}}, ""), ({"a": 1}, ""), ({"$jason": 1}, "there is no '$jason': did you mean '$json'?"),
-    ({"$base64": "A"}, "$base64: "), ({"$regex": "("}, "$regex: "), ({"$regex": 5}, "$regex: "), ({"$where": "1 +"}, "$where: "),
+    ({"$base64": "A"}, "$base64: "), ({"$time": "soon"}, "$time: "),
+    ({"$regex": "("}, "$regex: "), ({"$regex": 5}, "$regex: "), ({"$where": "1 +"}, "$where: "),
     ({"$a": 1, "b": 2}, ""),
 ])  # fmt: skip
 def test_wrong_words_are_told(value, said):
