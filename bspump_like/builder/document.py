@@ -168,8 +168,9 @@ def _parse_json(text: str, file: str) -> Any:
         tree = json.loads(text, object_pairs_hook=pairs, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise ConfigError(
-            [Problem(f"not JSON: {_uncapital(error.msg)} at column {error.colno}", file=file, line=error.lineno)]
-        ) from None
+            [Problem(f"not JSON: {_uncapital(error.msg)} at column {error.colno}", file=file, line=error.lineno,
+                     hint=_json_hint(text, error.pos))]
+        ) from None  # fmt: skip
     except _ConstantError as error:
         raise ConfigError([Problem(f"not JSON: {error} is no number", file=file, hint="leave it out")]) from None
     except ValueError as error:  # a number with more digits than Python reads
@@ -326,6 +327,13 @@ def _refuse_repeated(file: str, lines: Lines, repeated: Sequence[KeyPath]) -> No
             [Problem(f"the key '{path[-1]}' stands twice here", path, file=file, line=lines[path],
                      hint="the first would be lost: remove one") for path in repeated]
         )  # fmt: skip
+
+
+def _json_hint(text: str, at: int) -> str:
+    before, behind = text[:at].rstrip()[-1:], text[at:]
+    if re.match(r"\s*,\s*[\]}]", before + behind if before == "," else behind):  # newer Pythons point at the comma itself
+        return "JSON has no ',' behind the last one"
+    return "JSON has its texts in double quotes" if text[at : at + 1] == "'" else ""
 
 
 def _uncapital(text: str) -> str:

@@ -119,6 +119,20 @@ def test_what_is_not_well_formed_is_said_with_its_line(
     assert found_line == line
 
 
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ('{"a": [1, 2,\n ]}', "JSON has no ',' behind the last one"), ('{"a": 1 , }', "JSON has no ',' behind the last one"),
+        ("{'a': 1}", "JSON has its texts in double quotes"), ('{"a": }', ""), ('{"a" 1}', ""), ('{"a": 1', ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_what_people_write_who_think_of_python_has_a_remedy(tmp_path: Path, text: str, remedy: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, "p.json", text))
+
+    assert [problem.hint for problem in caught.value.problems] == [remedy]
+
+
 def test_aliases_that_multiply_are_refused(tmp_path: Path) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
