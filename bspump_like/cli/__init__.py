@@ -50,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "_ARGCOMPLETE" in os.environ:
         return _complete(os.environ.get("COMP_LINE", ""))
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments:
+        _parser("").print_help(sys.stderr)
+        return USAGE
     verb = next((word for word in arguments if not word.startswith("-")), "")
     options = _parser(verb).parse_args(arguments)
     return _guarded(options)

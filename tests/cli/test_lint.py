@@ -91,6 +91,12 @@ def test_every_verb_has_a_help_with_examples(pump: Pump, verb: str) -> None:
     assert "examples:" in done.stdout
 
 
+def test_without_a_verb_the_help_is_told(pump: Pump) -> None:
+    done = pump()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert all(verb in done.stderr for verb in cli.VERBS)
+
+
 def test_the_help_lists_the_verbs_and_imports_none_of_them() -> None:
     script = (
         "import sys\nfrom bspump_like.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
