@@ -103,7 +103,11 @@ def _unreadable(text: str, whole: str, error: SyntaxError) -> ExpressionError:
     hint = next((f"write '{meant}'" for sign, meant in _MEANT.items() if text.startswith(sign, place - 1)), "")
     if text[place - 1] == "@":
         hint = 'write the name of such a field as event["@..."]'
-    if said.startswith(("invalid syntax", "unmatched")):
+    if "forgot a comma" in error.msg and error.end_lineno == error.lineno:
+        # The place is that of all that cannot be read as one, and not where it begins to be wrong.
+        part = text[place - 1 : place - 1 + (error.end_offset or 0) - (error.offset or 0)]
+        said = f"an operator or a ',' is missing in '{part}'"
+    elif said.startswith(("invalid syntax", "unmatched")):
         found = re.match(r"\w+|.", text[place - 1 :])
         said = f"'{found[0] if found else ''}' is not expected here"
     return ExpressionError(said, column=place, text=whole, hint=hint)

@@ -122,6 +122,8 @@ def test_reading_does_not_fill_a_defaultdict():
     [
         ("a +", 4, "ends too early"),
         ("(a", 3, "ends too early"),
+        ("delay > 5 minutes", 1, "an operator or a ',' is missing in 'delay > 5 minutes'"),
+        ("len(é b)", 5, "an operator or a ',' is missing in 'é b'"),
         ("a)", 2, "')' is not expected"),
         ("a) + (b", 2, "')' is not expected"),
         ("')' + a) + (b", 8, "')' is not expected"),
