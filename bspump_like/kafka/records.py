@@ -7,6 +7,7 @@ from typing import Any, overload
 
 import aiokafka
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from aiokafka.errors import CorruptRecordException
 
 from ..abc import Batch, Context
 
@@ -63,9 +64,27 @@ def _size(text: bytes | None) -> int:
 class _Records(PartitionRecords):
     """What a fetch has brought of one partition, handed out as `Message`."""
 
+    next_fetch_offset: int
+
     def __iter__(self) -> Iterator[Message]:
         messages: Iterator[Message] = self._records_iterator
         return messages
+
+    def _messages(self) -> Iterator[Message]:
+        """Unpack batches of which none was aborted; `next_fetch_offset` is always where to go on."""
+        place, records = self._tp, self._records
+        while records.has_next():
+            batch = records.next_batch()
+            if self._check_crcs and not batch.validate_crc():
+                raise CorruptRecordException(f"{partition_name(place)}: a batch of messages has a wrong checksum")
+            if not batch.is_control_batch:  # the marks of transactions are no messages
+                first = self.next_fetch_offset  # within a compressed batch a fetch may begin before it
+                for record in batch:
+                    offset = record.offset
+                    if offset >= first:
+                        self.next_fetch_offset = offset + 1
+                        yield Message(place, record)
+            self.next_fetch_offset = batch.next_offset  # the last messages of a compacted batch may be missing
 
     def _consumer_record(self, tp: aiokafka.TopicPartition, record: Any) -> Message:
         return Message(tp, record)
@@ -81,7 +100,10 @@ class FetchedRecords(dict[aiokafka.TopicPartition, Any]):
     def __setitem__(self, partition: aiokafka.TopicPartition, result: Any) -> None:
         """Keep a result of a fetch; errors are kept as they are."""
         if type(result) is FetchResult and type(result._partition_records) is PartitionRecords:
-            result._partition_records.__class__ = _Records
+            records = result._partition_records
+            records.__class__ = _Records
+            if not records._aborted_transactions:
+                records._records_iterator = records._messages()
         super().__setitem__(partition, result)
 
 
