@@ -311,10 +311,9 @@ class PumpService(Directory, asab.Service):
         await committer.abort(GRACE)
         self.App.set_exit_code(1)
         blocked = f"; {committer.blocked_by}" if committer.blocked_by is not None else ""
-        L.warning(
-            "%s: %s%s; %d events were taken since the last barrier and will be read again", names, reason, blocked,
-            committer.in_flight,
-        )  # fmt: skip
+        # A batch that has halted half way is not counted yet.
+        taken = f"{committer.in_flight} events were taken since the last barrier and" if committer.in_flight else "what failed"
+        L.warning("%s: %s%s; %s will be read again", names, reason, blocked, taken)
 
     async def _quietly(self, stop: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         stopping = asyncio.ensure_future(stop())

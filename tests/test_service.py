@@ -178,9 +178,10 @@ def test_all_finite_inputs_must_have_ended():
     assert app.ExitCode == 0
 
 
-def test_a_finite_pump_that_halts_ends_with_1():
+def test_a_finite_pump_that_halts_ends_with_1(caplog):
     app = run(("P", events(range(5), cls=ListSource), step(Failing(3)), NullSink))
     assert app.ExitCode == 1
+    assert caplog.messages[-1].endswith("what failed will be read again")
 
 
 def test_a_finite_pump_that_halts_lets_the_others_end_first():
