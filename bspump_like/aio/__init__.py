@@ -1,4 +1,4 @@
-"""The contract's base for sinks with a coroutine that takes one event after another."""
+"""BSPump's base for sinks with a coroutine that takes one event after another."""
 
 from .sink import AsyncSink
 

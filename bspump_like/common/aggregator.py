@@ -107,7 +107,7 @@ class Aggregator(Generator):
     Raises: ProcessingError, if the strategy cannot take an event.
 
     What is gathered is stored with each barrier and comes back after a crash or a stop; it is sent on at the end of the input.
-    The contract calls the method that sends on `flush`; here that name belongs to the barrier, and it is `complete`.
+    BSPump calls the method that sends on `flush`; here that name belongs to the barrier, and it is `complete`.
 
     Example:
         pipelines:

@@ -238,7 +238,7 @@ class AsyncLookupEnricherOptions(LookupEnricher.Options):
 
 
 class AsyncLookupEnricher(LookupEnricher):
-    """The same for a lookup whose `get` is a coroutine, such as one that asks a server.
+    """Add to an event what a lookup knows that has to ask a server or a database: one whose `get` is a coroutine.
 
     In, out and errors: see `LookupEnricher`. What the lookup has in its cache is taken at once; the other events of a batch wait
     together, up to `concurrency` at a time. They leave in order.

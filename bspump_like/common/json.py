@@ -64,7 +64,7 @@ def _not_json(event: Any, error: orjson.JSONDecodeError) -> ProcessingError:
 
 
 class StdJsonToDictParser(JSONParserProcessor):
-    """Parse JSON; the contract's name of `JSONParserProcessor`.
+    """Parse JSON; BSPump's name of `JSONParserProcessor`.
 
     Example:
         pipelines:
@@ -78,7 +78,7 @@ class StdJsonToDictParser(JSONParserProcessor):
 
 
 class CySimdJsonParser(JSONParserProcessor):
-    """Parse JSON; the contract's name for its fast parser, which orjson is here. The result is an ordinary dict.
+    """Parse JSON; BSPump's name for its fast parser, which orjson is here. The result is an ordinary dict.
 
     Example:
         pipelines:
@@ -134,7 +134,7 @@ class JSONDumperProcessor(Processor):
 
 
 class StdDictToJsonParser(Processor):
-    """Turn an event into JSON as text, as the contract has it; `JSONDumperProcessor` is faster, since it returns bytes.
+    """Turn an event into JSON as text, as BSPump has it; `JSONDumperProcessor` is faster, since it returns bytes.
 
     In: see `JSONDumperProcessor`. Out: str. Raises: ProcessingError, if a value has no JSON form.
 

@@ -144,7 +144,7 @@ class EncryptAESProcessor(_AESProcessor):
     In: bytes, or text (as UTF-8). Out: bytes. Raises: ProcessingError for anything else.
 
     The key has no default: give it from the environment or a file. Without `mode: gcm` nobody notices when the data is
-    changed on its way, and with a fixed `iv`, the contract's default, equal beginnings stay equal.
+    changed on its way, and with a fixed `iv`, BSPump's default, equal beginnings stay equal.
 
     Example:
         pipelines:

@@ -192,7 +192,7 @@ class FileCSVSource(RecordSource):
     class Options(CSVOptions, RecordSourceOptions):
         """Options of the csv module and of record sources."""
 
-        mode: str = option("r", "text; kept for the contract", choices=("r", "rt"))
+        mode: str = option("r", "text; kept for definitions of BSPump", choices=("r", "rt"))
         newline: str = option("", "for readers that override read(); the csv module wants it empty")
         escapechar: str = option("\\", "character that takes the meaning from the next one; empty: none")
 

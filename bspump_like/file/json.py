@@ -153,7 +153,7 @@ _BETWEEN = re.compile(r"[\s,]*")
 class FileJSONSource(RecordSource):
     """Read JSON files.
 
-    Out: the parsed content of each file (`format: json`, the contract), of each line (`ndjson`), or each element of the array
+    Out: the parsed content of each file (`format: json`, as BSPump), of each line (`ndjson`), or each element of the array
     that the file is (`array`, streamed). Contexts carry `filename`.
 
     Example:

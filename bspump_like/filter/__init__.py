@@ -1,4 +1,4 @@
-"""Filters of the contract: fields by a lookup, events by a query, events by their age. See also `FilterProcessor`."""
+"""Filters of BSPump: fields by a lookup, events by a query, events by their age. See also `FilterProcessor`."""
 
 from .attribute import AttributeFilter
 from .content import ContentFilter

@@ -124,7 +124,7 @@ class MatrixRowsGenerator(Generator):
 
 
 class TimeWindowMatrixExportCSVGenerator(MatrixRowsGenerator):
-    """The same for a TimeWindowMatrix; the contract's name.
+    """Turn a TimeWindowMatrix into one event a row and column; BSPump's name of `MatrixRowsGenerator`.
 
     Example:
         matrices:
@@ -144,7 +144,7 @@ class TimeWindowMatrixExportCSVGenerator(MatrixRowsGenerator):
 
 
 class SessionMatrixExportCSVGenerator(MatrixRowsGenerator):
-    """The same for a SessionMatrix; the contract's name.
+    """Turn a SessionMatrix into one event a row; BSPump's name of `MatrixRowsGenerator`.
 
     Example:
         matrices:
