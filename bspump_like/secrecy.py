@@ -77,8 +77,8 @@ class _Filter(logging.Filter):
         shown = secrets.redact(text)
         if shown != text:
             record.msg, record.args = shown, ()
-        if record.exc_info and not record.exc_text:
-            # A formatter takes this text in place of one of its own.
-            trace = "".join(traceback.format_exception(*record.exc_info))
+        if record.exc_info:
+            # A formatter takes this text in place of one of its own; the filter of another application may have made it.
+            trace = record.exc_text or "".join(traceback.format_exception(*record.exc_info))
             record.exc_text = secrets.redact(trace.rstrip("\n"))
         return True

@@ -11,6 +11,14 @@ from bspump_like.secrecy import Secrets, redact
 from bspump_like.testing import run_pump
 
 
+@pytest.fixture(autouse=True)
+def no_earlier_applications() -> None:
+    """Take the filters away that applications of earlier tests have left at the handlers, which outlive them."""
+    for handler in logging.getLogger().handlers:
+        for one in list(handler.filters):
+            handler.removeFilter(one)
+
+
 def test_a_secret_becomes_stars_and_a_longer_one_first() -> None:
     assert redact("hunter22 and hunter, a", {"hunter", "hunter22", "a"}) == "*** and ***, a"
 
@@ -50,6 +58,20 @@ def test_log_lines_and_their_tracebacks_are_redacted_until_it_is_closed(caplog: 
     assert "login with ***" in str(first.exc_text)
     assert "hunter22" not in str(first.exc_text)
     assert second.getMessage() == "afterwards hunter22"
+
+
+def test_tracebacks_are_redacted_for_several_applications(caplog: pytest.LogCaptureFixture) -> None:
+    one, other = Secrets(), Secrets()
+    one.add({"hunter11"})
+    other.add({"hunter22"})
+    try:
+        raise RuntimeError("hunter11 and hunter22")
+    except RuntimeError:
+        logging.getLogger("test").exception("failed")
+    one.close()
+    other.close()
+
+    assert "*** and ***" in str(caplog.records[0].exc_text)
 
 
 def test_of_an_application_that_is_gone_the_log_knows_nothing(caplog: pytest.LogCaptureFixture) -> None:
