@@ -206,16 +206,14 @@ class ElasticSearchSink(Sink):
         if not action or "es_index" in context:
             self._process_any(context, event)
             return
-        bulk = self._bulk
-        documents = bulk.documents
+        raw = None
         if type(event) is dict and "_id" not in event:
             try:
                 body = dumps(event, None, _LINE)
             except TypeError:
                 body = self._body(event)
         elif type(event) is bytes and b"\n" not in event:
-            body = event + b"\n"
-            documents.raws[len(documents.contexts)] = event
+            body, raw = event + b"\n", event
         else:
             self._process_any(context, event)
             return
@@ -228,6 +226,12 @@ class ElasticSearchSink(Sink):
                 )
             except KeyError:
                 raise self._no_position() from None
+        bulk = self._bulk
+        documents = bulk.documents
+        if raw is not None:
+            documents.raws[len(documents.contexts)] = (
+                raw  # together with the rest: what is refused above leaves nothing
+            )
         documents.lines += (action, body)
         documents.contexts.append(context)
         bulk.capacity -= len(body) + len(action)

@@ -7,9 +7,10 @@ import json
 
 import pytest
 
-from bspump_like.elasticsearch import ElasticSearchBulk
-from bspump_like.errors import ConfigError
-from bspump_like.testing import ListSource
+from bspump_like import Pipeline
+from bspump_like.elasticsearch import ElasticSearchBulk, ElasticSearchSink
+from bspump_like.errors import ConfigError, ProcessingError
+from bspump_like.testing import ListSource, fresh_application
 from tests.elasticsearch.conftest import connect, index_all, letters, sink
 from tests.proxy import Proxy
 from tests.pumping import events, run
@@ -281,6 +282,19 @@ def test_a_bulk_of_ones_own_is_told_of_what_was_refused(one):
     index_all(one.url, [{"n": 1}, {"n": "x"}], index=one.name, bulk_class=Watching)
 
     assert [item["status"] for item in told] == [400]
+
+
+def test_an_event_that_is_refused_at_once_leaves_nothing_for_the_next():
+    with fresh_application() as app:
+        connect("http://localhost:9200")(app)
+        part = ElasticSearchSink(app, Pipeline(app, "P"), "ES", config={"index": "x", "document_id": "position"})
+        place = {"_kafka_topic": "t", "_kafka_partition": 0, "_kafka_offset": 1}
+        part.process(place, b'{"n": 1}')
+        with pytest.raises(ProcessingError, match="no position"):
+            part.process({}, b'{"n": 2}')
+        part.process({**place, "_kafka_offset": 3}, {"n": 3})
+        documents = part._loaders[0].bulk.documents
+        assert [document.event for document in documents] == [b'{"n": 1}', {"n": 3}]
 
 
 def test_fields_of_the_event_choose_index_and_id(one):
