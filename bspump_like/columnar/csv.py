@@ -11,7 +11,7 @@ from ..errors import ConfigError, ProcessingError
 from ..file.opened import FileStream
 from ..file.reading import Chunk, Splitter
 from ..file.records import RecordSource, RecordSourceOptions
-from .frame import READING, polars
+from .frame import ROWS, polars
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -141,7 +141,7 @@ class FrameCSVSplitter(Splitter):
 class FrameCSVSourceOptions(RecordSourceOptions):
     """Options of the source."""
 
-    rows: int = option(READING["rows"], "most rows of a frame", ge=1)
+    rows: int = option(ROWS, "most rows of a frame", ge=1)
     delimiter: str = option(",", "character between fields")
     schema: dict[str, str] = option(
         {}, "column -> int, float, str, bool, date or datetime; the others are told from the first megabyte",

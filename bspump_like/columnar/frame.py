@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..abc import Context, Event, Generator, Processor
 from ..errors import MissingDependency, ProcessingError
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 Frame = polars.DataFrame
 """What an event of columns is."""
 
-READING: dict[str, Any] = {"rows": 5000}
-"""Defaults that the sources share: rows of a frame. Larger frames gain little and make the other events wait."""
+ROWS = 5000
+"""Rows of a frame, the default of all sources. Larger frames gain little and make the other events wait."""
 
 
 def frame_of(event: Event) -> Frame:

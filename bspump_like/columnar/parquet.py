@@ -12,13 +12,13 @@ from ..file.threads import in_thread
 from ..parquet.row_groups import check_columns, row_groups_left
 from ..parquet.schema import pyarrow
 from ..parquet.source import ParquetSource, ParquetSourceOptions
-from .frame import READING, Frame
+from .frame import ROWS, Frame
 
 
 class FrameParquetSourceOptions(ParquetSourceOptions):
     """Options of the source."""
 
-    rows: int = option(READING["rows"], "most rows of a frame", ge=1)
+    rows: int = option(ROWS, "most rows of a frame", ge=1)
 
 
 class FrameParquetSource(ParquetSource):
