@@ -1,13 +1,16 @@
-"""The example of each component runs as it stands: to its end, or until something has come out."""
+"""The example of each component runs as it stands: a pump to its end, or until something has come out; or a Python program."""
 
 from __future__ import annotations
 
 import asyncio
 import csv
 import gzip
+import importlib
 import io
+import os
 import re
 import sqlite3
+import sys
 import tarfile
 import urllib.request
 
@@ -15,14 +18,21 @@ import pytest
 
 from bspump_like.abc import TriggerSource
 from bspump_like.builder import PumpBuilder
-from bspump_like.builder.catalogue import entries
+from bspump_like.builder.catalogue import entries, example_of
+from bspump_like.builder.registry import own_components
 from bspump_like.testing import run_pump
 
 EXAMPLES = [one for one in entries() if re.match(r"[a-z]+:\n", one.example)]
+PROGRAMS = {
+    name: example
+    for name, module in own_components().items()
+    if (example := example_of(getattr(importlib.import_module(module), name))) and "pipelines:" not in example
+}
+_EMPTY = {"StdinSource"}  # there is nothing to read
+_REFUSES = {"IntegrityVerifier", "ValidateProcessor"}  # these show what is refused
 _SERVERS = {"KAFKA": "kafka", "ELASTICSEARCH": "any_search", "INFLUXDB": "influxdb"}
 _ELSEWHERE = {
     "IPGeoLookup": "needs a licensed database; tests/lookup makes one",
-    "StdinSource": "has no standard input here; tests/file gives it one",
 }
 _FLIGHTS = [
     {"origin": "JFK", "dest": "SFO", "delay": "12", "dep_delay": "12"},
@@ -102,10 +112,21 @@ def test_the_example_runs(one, files, request, monkeypatch):
                     source.once = True
 
     endless = "KafkaSource" in one.example
-    app = run_pump(build, during=_until_something_came_out if endless else None, timeout=30)
-    for pipeline in app.pump_service.Pipelines.values():
+    with open(os.devnull) as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+        app = run_pump(build, during=_until_something_came_out if endless else None, timeout=30)
+    pipelines = app.pump_service.Pipelines.values()
+    assert app.ExitCode == 0
+    assert (sum(pipeline.counters.errors for pipeline in pipelines) > 0) == (one.name in _REFUSES)
+    for pipeline in pipelines:
         assert not pipeline.is_error(), one.name
-        assert pipeline.counters.events_in
+        assert pipeline.counters.events_in or one.name in _EMPTY
+        assert pipeline.ended or endless
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_program_runs(name, files):
+    exec(compile(PROGRAMS[name], "<example>", "exec"), {"__name__": "example"})
 
 
 def _prepare(variable, server, monkeypatch):
