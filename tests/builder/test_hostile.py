@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3  # noqa: F401 - the client of Elasticsearch imports it, and it tries a socket when it is imported first
 
 from bspump_like.builder import PumpBuilder, limits
 from bspump_like.builder.catalogue import Entry, entries
