@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import orjson
@@ -111,6 +111,16 @@ class Pump:
         """Return the bytes of memory that the pump takes."""
         assert self.process is not None
         return int(pathlib.Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def open_files(self) -> dict[str, int]:
+        """Return the descriptor of each file that the pump has open, by the file's name without its folder."""
+        assert self.process is not None
+        descriptors = f"/proc/{self.process.pid}/fd"
+        found = {}
+        for descriptor in os.listdir(descriptors):
+            with suppress(FileNotFoundError):  # closed since it was listed
+                found[os.path.basename(os.readlink(f"{descriptors}/{descriptor}"))] = int(descriptor)
+        return found
 
     def close(self) -> None:
         """Kill the pump if it still runs."""

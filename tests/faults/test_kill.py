@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import itertools
-import os
 import pathlib
 import sqlite3
 import time
@@ -192,7 +191,7 @@ def kill_before_the_first_commit(pump: Pump, written: Callable[[], bool]) -> Non
     """Kill a pump that has written ten events and could not commit them."""
     (pump.folder / "in.ndjson").touch()
     pump.start()
-    pump.wait_for("the input is found", lambda: _is_open(pump, "in.ndjson"))
+    pump.wait_for("the input is found", lambda: "in.ndjson" in pump.open_files())
     with closing(sqlite3.connect(pump.store, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")  # nothing can be committed
         write_events(pump.folder / "in.ndjson", 10)
@@ -218,9 +217,3 @@ def rows_of(pump: Pump) -> list[int]:
         if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone() is None:
             return []
         return [row[0] for row in db.execute("SELECT id FROM events ORDER BY rowid")]
-
-
-def _is_open(pump: Pump, name: str) -> bool:
-    assert pump.process is not None
-    descriptors = pathlib.Path(f"/proc/{pump.process.pid}/fd")
-    return any(os.path.basename(os.path.realpath(one)) == name for one in descriptors.iterdir())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from tests.faults import definitions
@@ -83,9 +81,8 @@ def _barriers(pump: Pump, count: int) -> None:
 
 def _input_offset(pump: Pump) -> int:
     assert pump.process is not None
-    base = f"/proc/{pump.process.pid}"
-    for descriptor in os.listdir(f"{base}/fd"):
-        if os.readlink(f"{base}/fd/{descriptor}").endswith("in.ndjson-locked"):
-            with open(f"{base}/fdinfo/{descriptor}") as info:
-                return int(info.readline().split()[1])
-    return -1
+    descriptor = pump.open_files().get("in.ndjson-locked")
+    if descriptor is None:
+        return -1
+    with open(f"/proc/{pump.process.pid}/fdinfo/{descriptor}") as info:
+        return int(info.readline().split()[1])
