@@ -7,11 +7,11 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+# A machine that is busy is slow to make examples and to try them, and that says nothing of the code.
 # In CI the same examples every time: a change is judged by what it changes, and chance finds its cases on the desk.
-# A machine that is busy with servers is slow to make examples, and that says nothing of the code.
-settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("desk"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 pytest_plugins = ["tests.servers"]
 

@@ -57,7 +57,7 @@ class Proxy:
 
     def __enter__(self):
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
         self.url = f"http{'s' if self._ssl else ''}://127.0.0.1:{self.port}"
         return self
 
@@ -68,7 +68,7 @@ class Proxy:
         """Close it, with the connections to it; may be called again."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._task.cancel)
-            self._thread.join(10)
+            self._thread.join(60)
 
     def _run(self):
         self._task = self._loop.create_task(self._serve())

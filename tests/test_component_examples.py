@@ -114,7 +114,7 @@ def test_the_example_runs(one, files, request, monkeypatch):
     endless = "KafkaSource" in one.example
     with open(os.devnull) as nothing:
         monkeypatch.setattr(sys, "stdin", nothing)
-        app = run_pump(build, during=_until_something_came_out if endless else None, timeout=30)
+        app = run_pump(build, during=_until_something_came_out if endless else None, timeout=120)
     pipelines = app.pump_service.Pipelines.values()
     assert app.ExitCode == 0
     assert (sum(pipeline.counters.errors for pipeline in pipelines) > 0) == (one.name in _REFUSES)

@@ -36,7 +36,7 @@ def run(command: str, directory: Path) -> str:
     """Run a command as a reader would, with this interpreter's programs first; return what it prints."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(
-        ["bash", "-c", command], cwd=directory, env=environment, capture_output=True, text=True, timeout=30, check=False
+        ["bash", "-c", command], cwd=directory, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
     return done.stdout

@@ -139,7 +139,7 @@ def test_stopping_amid_a_batch_that_halts_does_not_hang():
             raise ValueError(event)
         return event
 
-    app = run(("P", events(range(60_000), 60_000), step(failing), collect(out)), prepare=stopped.append, timeout=5)
+    app = run(("P", events(range(60_000), 60_000), step(failing), collect(out)), prepare=stopped.append)
     assert app.ExitCode == 1
     assert out == list(range(50_000))
 
@@ -224,7 +224,7 @@ def test_route_hands_the_event_over_with_its_error(policy):
 
 
 def test_a_route_that_leads_nowhere_is_told_at_the_start():
-    app = run(("P", events(range(3)), step(Failing(1)), collect(), {"on_error": {"route": "Erors"}}), timeout=5)
+    app = run(("P", events(range(3)), step(Failing(1)), collect(), {"on_error": {"route": "Erors"}}))
     assert app.ExitCode == 2
 
 

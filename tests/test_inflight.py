@@ -101,7 +101,7 @@ def test_threaded_processors_run_beside_the_loop_and_keep_order():
 
 def test_so_many_threads_work_at_once_as_there_are():
     """All of them must be inside at the same time, or the barrier breaks."""
-    together = threading.Barrier(4, timeout=5)
+    together = threading.Barrier(4, timeout=60)
 
     def meet(event):
         together.wait()
@@ -139,7 +139,7 @@ def test_threads_are_gone_when_the_pump_has_ended():
     run(("P", events(range(10)), threaded(lambda e: e, id="Gone"), collect([])))
     threads = [thread for thread in threading.enumerate() if thread.name.startswith("Gone")]
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert not [thread for thread in threads if thread.is_alive()]
 
 

@@ -63,7 +63,7 @@ def run_pump(
     *,
     config: Mapping[str, Mapping[str, Any]] | None = None,
     store: str = ":memory:",
-    timeout: float = 20.0,
+    timeout: float = 60.0,
     during: Callable[[BSPumpApplication], Any] | None = None,
 ) -> BSPumpApplication:
     """Run a pump until its inputs end or somebody stops it; return the application.

@@ -75,7 +75,7 @@ def manage(index, events, store=":memory:", url=None, pattern=None, during=None)
         storing.build(InternalSource(app, storing), sink)
         service.add_pipelines(pipeline, storing)
 
-    run_pump(build, store=store, timeout=40, during=during)
+    run_pump(build, store=store, timeout=120, during=during)
     index.call("POST", f"/{index.name}*/_refresh")
     return made["manager"].AnomalyStorage
 

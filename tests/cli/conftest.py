@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 120.0
 
 PARTS = '''
 import asyncio, os, pathlib, signal
@@ -116,7 +117,7 @@ class Pump:
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run to the end; what a user did wrong is never answered with a traceback."""
         done = subprocess.run(self._command(arguments), cwd=self.directory, env=self.environment, text=True,
-                              capture_output=True, timeout=20, check=False)  # fmt: skip
+                              capture_output=True, timeout=PATIENCE, check=False)  # fmt: skip
         assert done.returncode == 0 or "Traceback" not in done.stderr, done.stderr
         return done
 
@@ -147,7 +148,7 @@ class Running:
         self.process = process
         self.said = ""
 
-    def wait_for(self, pattern: str, timeout: float = 30) -> re.Match[str]:
+    def wait_for(self, pattern: str, timeout: float = PATIENCE) -> re.Match[str]:
         """Read what it says until it says `pattern`."""
         watchdog = threading.Timer(timeout, self.process.kill)
         watchdog.start()
@@ -161,7 +162,7 @@ class Running:
         finally:
             watchdog.cancel()
 
-    def end(self, timeout: float = 30) -> int:
+    def end(self, timeout: float = PATIENCE) -> int:
         """Wait for its end; return its exit code."""
         self.said += self.process.communicate(timeout=timeout)[1]
         return self.process.returncode

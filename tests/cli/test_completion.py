@@ -41,7 +41,7 @@ def offered(request, tmp_path):
         environment = {**os.environ, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}", "line": line, "HOME": str(tmp_path)}
         quiet = ["-f"] if shell == "zsh" else []
         done = subprocess.run([shell, *quiet, "-c", ASK[shell]], cwd=tmp_path, env=environment, capture_output=True,
-                              text=True, timeout=30, check=False)  # fmt: skip
+                              text=True, timeout=120, check=False)  # fmt: skip
         # fish sets a description behind a tab, zsh behind a colon, and bash a blank behind a word that is complete.
         return [re.split(r"\t|:", word)[0].rstrip() for word in done.stdout.splitlines()]
 

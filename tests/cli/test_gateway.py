@@ -18,7 +18,7 @@ import pytest
 from bspump_like.cli.gateway import merged_pipelines
 from bspump_like.cli.rows import Row
 
-from .conftest import Pump, Running
+from .conftest import PATIENCE, Pump, Running
 
 RUN = ("run", "pump.yaml", "--allow", "parts", "--set", "pipelines.P.sink.config.path=out-{worker}.txt")
 WAIT = ("--set", "pipelines.P.source.config.wait=true")
@@ -43,7 +43,7 @@ class Served:
         headers = {"Authorization": f"Bearer {token or self.token}"}
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=20) as response:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as response:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             with error:
@@ -51,7 +51,7 @@ class Served:
                 return error.code, json.loads(text) if text.startswith("{") else text
 
     def wait_for(self, path: str, condition: Callable[[int, Any], bool]) -> tuple[int, Any]:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not condition(*(answer := self.ask(path))):
             assert time.monotonic() < deadline, answer
             time.sleep(0.02)

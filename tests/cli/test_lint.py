@@ -102,7 +102,7 @@ def test_the_help_lists_the_verbs_and_imports_none_of_them() -> None:
         "import sys\nfrom bspump_like.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
         "print([name for name in sys.modules if name in ('rich', 'yaml', 'bspump_like.builder', 'bspump_like.cli.run')])"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
 
     assert all(verb in done.stdout for verb in cli.VERBS)
     assert done.stdout.splitlines()[-1] == "[]"

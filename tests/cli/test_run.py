@@ -7,7 +7,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 
-from .conftest import Pump
+from .conftest import PATIENCE, Pump
 
 RUN = ("run", "pump.yaml", "--allow", "parts")
 WAIT = ("--set", "pipelines.P.source.config.wait=true")
@@ -172,7 +172,7 @@ def test_on_a_terminal_a_live_table_follows_the_run(pump: Pump) -> None:
     os.close(theirs)
     screen, interrupted = "", False
     try:
-        while select.select([ours], [], [], 30)[0]:
+        while select.select([ours], [], [], PATIENCE)[0]:
             try:
                 screen += os.read(ours, 65536).decode()
             except OSError:
@@ -180,7 +180,7 @@ def test_on_a_terminal_a_live_table_follows_the_run(pump: Pump) -> None:
             if not interrupted and "500" in screen and "running" in screen:
                 process.send_signal(signal.SIGINT)
                 interrupted = True
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=PATIENCE) == 0
     finally:
         if process.poll() is None:
             process.kill()

@@ -14,7 +14,7 @@ from bspump_like.cli.rows import Row, merged
 from bspump_like.cli.stores import store_path
 from bspump_like.store import Commit, DeadLetter, Store
 
-from .conftest import Pump
+from .conftest import PATIENCE, Pump
 
 RUN = ("run", "pump.yaml", "--allow", "parts", "--set", "pipelines.P.sink.config.path=out-{worker}.txt")
 WAIT = ("--set", "pipelines.P.source.config.wait=true")
@@ -77,7 +77,7 @@ def test_workers_end_when_their_parent_is_gone(pump: Pump) -> None:
     running.end()
 
     for end in ends:
-        assert select.select([end], [], [], 20)[0], "a worker outlives its parent"
+        assert select.select([end], [], [], PATIENCE)[0], "a worker outlives its parent"
         os.close(end)
 
 

@@ -109,7 +109,7 @@ def sink(**config):
 
 
 def index_all(
-    url, items, during=None, store=":memory:", timeout=30, batch_size=100, connection=None, contexts=None, **config
+    url, items, during=None, store=":memory:", timeout=120, batch_size=100, connection=None, contexts=None, **config
 ):
     """Run a pump that indexes items and ends; return its pipeline."""
     made = contexts(items, batch_size) if contexts else events(items, batch_size)

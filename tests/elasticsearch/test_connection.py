@@ -36,7 +36,7 @@ def said_before_it_works(url, caplog, tries=3, **connection):
         loader = None
         for processor in pipeline.iter_processors():
             loader = processor._loaders[0]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await until(lambda: loader.uploader._backoff.failures >= tries)
         assert pipeline.state().startswith("unavailable")
         app.pump_service.settings.options.stop_timeout = 0.1
@@ -210,7 +210,7 @@ def test_a_node_that_dies_midway_is_passed_over(one, caplog):
 
         run(
             ("P", made, sink(index=one.name, document_id="field:n"), {"max_in_flight": 50}),
-            prepare=connect([survivor.url, victim.url]), during=during, timeout=60,
+            prepare=connect([survivor.url, victim.url]), during=during, timeout=120,
         )  # fmt: skip
 
     assert numbers(one) == list(range(3000))

@@ -80,7 +80,7 @@ def test_a_stop_in_the_middle_and_a_new_start_lose_nothing(one, tmp_path):
 
     made = lambda app, pipeline: ListSource(app, pipeline, items)  # noqa: E731
     for beside in (during, None):
-        run(("P", made, sink(index=one.name)), prepare=connect(one.url), store=store, during=beside, timeout=60)
+        run(("P", made, sink(index=one.name)), prepare=connect(one.url), store=store, during=beside, timeout=120)
 
     assert collections.Counter(document["n"] for document in one.documents()) == dict.fromkeys(range(5000), 1)
 
@@ -152,7 +152,7 @@ def test_a_frozen_node_is_waited_for(one):
 
     made = events([{"n": n} for n in range(10_000)])
     run(
-        ("P", made, sink(index=one.name), {"max_in_flight": 500}), prepare=connect(one.url, timeout=1), during=during, timeout=60,
+        ("P", made, sink(index=one.name), {"max_in_flight": 500}), prepare=connect(one.url, timeout=1), during=during, timeout=120,
     )  # fmt: skip
 
     assert {document["n"] for document in one.documents()} == set(range(10_000))

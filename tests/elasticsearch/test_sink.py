@@ -152,7 +152,7 @@ def test_a_new_index_begins_when_the_newest_is_large_enough(cluster):
     with Proxy(cluster.url, delay=0.01) as proxy:
         items = [{"n": n} for n in range(1000)]
         made = sink(index_prefix=f"{cluster.name}-", **size)
-        run(("P", events(items), made, {"max_in_flight": 10}), prepare=connect(proxy.url), timeout=60)
+        run(("P", events(items), made, {"max_in_flight": 10}), prepare=connect(proxy.url), timeout=120)
 
     assert {f"{cluster.name}-000001", f"{cluster.name}-000002"} <= {hit["_index"] for hit in cluster.hits()}
     assert numbers(cluster.documents()) == list(range(1000))
@@ -327,7 +327,7 @@ def test_a_slow_cluster_throttles_the_source_and_tells_it(one):
         run(
             ("P", events([{"n": n, "x": "y" * 50} for n in range(2000)]), sink(index=one.name)),
             prepare=prepare,
-            timeout=60,
+            timeout=120,
         )
 
     assert "ElasticSearchConnection.pause!" in said

@@ -28,7 +28,7 @@ def search(url, store=":memory:", body=None, cls=ElasticSearchSource, during=Non
         kept.append(collect()(app, pipeline))
         return kept[0]
 
-    run(("P", source, keep), prepare=connect(url), store=store, during=during, timeout=40)
+    run(("P", source, keep), prepare=connect(url), store=store, during=during, timeout=120)
     return kept[0]
 
 

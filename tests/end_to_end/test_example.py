@@ -103,7 +103,7 @@ def test_the_example_as_its_page_says(environment, broker, node, tmp_path):
     *before, pump = block.splitlines()
     for command in before:
         done = subprocess.run(
-            ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+            ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
         )
         assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
 

@@ -32,7 +32,7 @@ class Pump:
             p.build(self.source, self.sink)
             app.pump_service.add_pipeline(p)
 
-        run_pump(build, store=self.store, **{"timeout": 10, **arguments})
+        run_pump(build, store=self.store, **arguments)
         return self.sink.events if isinstance(self.sink, CollectSink) else []
 
 

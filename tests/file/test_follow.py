@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bspump_like.file import FileCSVSource, FileLineSource
+from tests.pumping import PATIENCE
 
 Steps = Callable[[Callable[[int], Awaitable[None]]], Awaitable[None]]
 
@@ -18,7 +19,7 @@ def follow(pump: Any, path: Path | str, steps: Steps, source: Any = FileLineSour
 
     async def during(app: Any) -> None:
         async def arrived(count: int) -> None:
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(PATIENCE):
                 while len(pump.sink.events) < count:  # noqa: ASYNC110 - it watches from outside, like a user
                     await asyncio.sleep(0.005)
 

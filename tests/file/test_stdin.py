@@ -21,7 +21,7 @@ def run(tmp_path: Path, stdin: Any, **config: Any) -> subprocess.CompletedProces
     arguments = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
     return subprocess.run(
         [sys.executable, "-m", "bspump_like.cli", "run", "pump.json", "--plain"], cwd=tmp_path, capture_output=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60, check=False, **arguments,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=120, check=False, **arguments,
     )  # fmt: skip
 
 

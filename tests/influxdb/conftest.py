@@ -52,7 +52,7 @@ def database(influxdb):
 
 
 def write_all(
-    url, items, store=":memory:", during=None, timeout=30, batch_size=100, pipeline=None, on_error="stop", **config
+    url, items, store=":memory:", during=None, timeout=120, batch_size=100, pipeline=None, on_error="stop", **config
 ):
     """Run a pump that writes points and ends; return its pipeline."""
 

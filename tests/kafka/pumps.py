@@ -20,7 +20,7 @@ def connected(app: Any, servers: str, **config: Any) -> KafkaConnection:
 
 
 def consume(
-    servers, *parts, until, sink=CollectSink, pipeline=None, connection=None, store=":memory:", timeout=30, **config
+    servers, *parts, until, sink=CollectSink, pipeline=None, connection=None, store=":memory:", timeout=120, **config
 ):
     """Run KafkaSource -> parts -> sink until `await until(pipeline)` returns; return the pipeline."""
     made = []
@@ -51,7 +51,7 @@ def contexts(pipeline) -> list[dict[str, Any]]:
 
 def produce(
     servers, events, *, contexts=None, connection=None, until=None, source=ListSource, store=":memory:", pipeline=None,
-    timeout=30, **config,
+    timeout=120, **config,
 ):  # fmt: skip
     """Run a list of events -> KafkaSink to its end, or until `await until(pipeline)` returns; return the pipeline."""
     made = []

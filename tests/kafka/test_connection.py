@@ -155,7 +155,7 @@ def test_a_broker_that_comes_back_is_used_again(topics, kafka, caplog):
             except OSError:
                 await asyncio.sleep(0.1)
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + 60
+        deadline = loop.time() + 120
         while pipeline.counters.events_out < 2000:
             assert loop.time() < deadline, pipeline.state()
             await asyncio.sleep(0.05)
@@ -163,7 +163,7 @@ def test_a_broker_that_comes_back_is_used_again(topics, kafka, caplog):
 
     try:
         consume(
-            topics.servers, until=restarted, topic=topic, group_id=topic, event_block_size=50, timeout=120,
+            topics.servers, until=restarted, topic=topic, group_id=topic, event_block_size=50, timeout=180,
             pipeline={"max_in_flight": 200},
             sink=lambda app, pipeline: KafkaSink(app, pipeline, "Kafka", config={"topic": target}),
         )  # fmt: skip
@@ -200,7 +200,7 @@ def test_an_outage_is_said_by_source_and_sink(topics, kafka, caplog):
 
     try:
         consume(
-            topics.servers, until=frozen, topic=topic, group_id=topic, timeout=90,
+            topics.servers, until=frozen, topic=topic, group_id=topic, timeout=180,
             sink=lambda app, pipeline: KafkaSink(app, pipeline, "Kafka", config={"topic": target}),
         )  # fmt: skip
     finally:

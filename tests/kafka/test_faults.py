@@ -38,7 +38,7 @@ def pipe(topics):
 
 def waiting(topics, source, target, count, pump):
     """Wait until the group has committed everything there is to read."""
-    pump.wait_for("all is committed", lambda: sum(topics.committed(source, source).values()) >= count, 60)
+    pump.wait_for("all is committed", lambda: sum(topics.committed(source, source).values()) >= count, 120)
 
 
 def counted(topics, target):

@@ -287,7 +287,7 @@ def test_a_flush_does_not_wait_for_what_comes_behind_it(topics):
 
         feeding = asyncio.ensure_future(feed())
         for _ in range(3):
-            await asyncio.wait_for(sink.flush(), 10)
+            await asyncio.wait_for(sink.flush(), 60)
             flushed.append(True)
         busy = False
         await feeding

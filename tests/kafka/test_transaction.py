@@ -40,7 +40,7 @@ def test_what_cannot_be_kept_is_refused(sources, processors, words):
         sink = KafkaSink(app, pipeline, "Kafka", config={"topic": "out", "delivery": "exactly_once"})
         pipeline.build([make(app, pipeline) for make in sources], *(cls(app, pipeline) for cls in processors), sink)
         with pytest.raises(ConfigError, match=words):
-            app.Loop.run_until_complete(asyncio.wait_for(sink.on_start(), 5))
+            app.Loop.run_until_complete(asyncio.wait_for(sink.on_start(), 60))
 
 
 def test_each_worker_has_a_name_of_its_own():

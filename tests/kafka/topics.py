@@ -10,7 +10,7 @@ from typing import Any
 import aiokafka
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 async def eventually(condition: Callable[[], Awaitable[Any]], patience: float = PATIENCE) -> None:

@@ -85,7 +85,7 @@ def run(
         if not ends_itself:
             app.stop()
 
-    run_pump(build, during=during if script else None, timeout=10)
+    run_pump(build, during=during if script else None)
     return made
 
 

@@ -29,7 +29,7 @@ class Countries(bspump_like.DictionaryLookup):
 
 async def ask(port, path, status=200, **headers):
     url = f"http://127.0.0.1:{port}{path}"
-    async with asyncio.timeout(5), aiohttp.ClientSession() as session:
+    async with asyncio.timeout(60), aiohttp.ClientSession() as session:
         while True:
             try:
                 async with session.get(url, headers=headers) as response:
