@@ -72,6 +72,21 @@ class Pump:
             )
         return self.process
 
+    def brake(self, line: int) -> None:
+        """Let the pump stand still at this line of its input, counted from 0, until `release`; before its first start.
+
+        What a test does to a pump that is on its way then finds it on its way, also on a machine where the test is slow.
+        """
+        tree = json.loads((self.folder / "pump.json").read_text())
+        brake = {"id": "Brake", "module": "tests.faults.parts", "class": "Brake"}
+        tree["pipelines"][0]["processors"].insert(0, brake)
+        (self.folder / "pump.json").write_text(json.dumps(tree))
+        (self.folder / "brake").write_text(str(line))
+
+    def release(self) -> None:
+        """Let it go on to its end."""
+        (self.folder / "brake").unlink()
+
     def kill(self) -> None:
         """Send SIGKILL and wait."""
         assert self.process is not None
@@ -293,20 +308,26 @@ class Deaths:
         print(f"seed {self.seed}")
         moments = random.Random(self.seed)
         line = 0
+        early = set(moments.sample(range(self.kills), self.kills // 5))
+        # A run that was killed at the brake comes one batch further: room for all of them.
+        brake = self.count - 200 * self.kills
+        assert brake > self.count // 2, "too few lines for so many kills"
+        self.pump.brake(brake)
         for number in range(self.kills):
-            self._kill_once(moments, line, self.kills - number)
+            self._kill_once(moments, line, self.kills - number, brake, early=number in early)
             stored = Stored.of(self.pump)
             assert stored.line >= line, "the position went back"
             self.early += stored.line == line
             line = stored.line
             self.check(stored)
+        self.pump.release()
         assert self.pump.run() == 0, self.pump.log()[-4000:]
         self.check(Stored.of(self.pump))
         assert "Traceback" not in self.pump.log(), self.pump.log()[-4000:]
 
-    def _kill_once(self, moments: random.Random, line: int, left: int) -> None:
+    def _kill_once(self, moments: random.Random, line: int, left: int, brake: int, *, early: bool) -> None:
         process = self.pump.start()
-        if moments.random() < 0.2:  # anywhere between the first import and the first barriers
+        if early:  # anywhere between the first import and the first barriers
             try:
                 process.wait(moments.uniform(0.0, 0.3))
             except subprocess.TimeoutExpired:
@@ -314,6 +335,7 @@ class Deaths:
         else:
             # Runs of a random length, of such a mean that the input lasts for all of them.
             target = line + moments.uniform(0.0, 1.0) * (self.count - line) / (left + 1)
+            target = max(line, min(target, brake))
             progress = Progress(self.pump.store)
             try:
                 self.pump.wait_for(f"{target:.0f} lines are committed", lambda: progress.line() > target)

@@ -47,6 +47,47 @@ class Strip(Processor):
         return event.rstrip()
 
 
+class BrakeOptions(ProcessorOptions):
+    file: str = option("brake", "while this file exists, the pump stands still at the lines or ids from the one it names")
+    input: str = option("in.ndjson", "the input, whose lines are told apart by what they hold")
+
+
+class Brake(Processor):
+    """Keeps a pump from coming to its end before the test says so, however slow the test is: it throttles the source."""
+
+    class Options(BrakeOptions):
+        """From where on."""
+
+    def __init__(self, app: Any, pipeline: Any, id: Any = None, config: Any = None) -> None:
+        super().__init__(app, pipeline, id, config)
+        self._file = pathlib.Path(self.options.file)
+        self._from = int(self._file.read_text()) if self._file.exists() else None
+        self._lines: frozenset[bytes] = frozenset()
+        self._waiting: asyncio.Task[None] | None = None
+
+    async def on_start(self) -> None:
+        for path in (pathlib.Path(self.options.input), pathlib.Path(f"{self.options.input}-locked")):
+            if self._from is not None and path.exists() and path.read_bytes()[:1] == b"{":
+                self._lines = frozenset(path.read_bytes().splitlines(keepends=True)[self._from :])
+
+    def process(self, context: Any, event: Any) -> Any:
+        if self._from is not None and self._waiting is None:
+            if event in self._lines if isinstance(event, bytes) else event["id"] >= self._from:
+                self.Pipeline.throttle(self)
+                self._waiting = asyncio.get_running_loop().create_task(self._wait())
+        return event
+
+    async def _wait(self) -> None:
+        while self._file.exists():  # noqa: ASYNC110 - the test is another process
+            await asyncio.sleep(0.01)
+        self._from = None
+        self.Pipeline.throttle(self, False)
+
+    async def on_stop(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+
 _PLACES = ("thread", "loop", "file")
 
 

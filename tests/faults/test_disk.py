@@ -252,9 +252,11 @@ def test_an_atomic_file_whose_directory_goes_away_is_whole_when_it_is_back(make:
     out = pump.folder / "out"
     out.mkdir()
     write_events(pump.folder / "in.ndjson", EVENTS)
+    pump.brake(EVENTS // 2)
     pump.start()
     pump.wait_for("it is under way", lambda: _line(pump) > 0)
     out.rename(pump.folder / "kept")
+    pump.release()
     blocked(pump, "cannot write out/out.ndjson.part: No such file or directory (create the directory out)")
     (pump.folder / "kept").rename(out)
     finished(pump)
@@ -280,9 +282,11 @@ def test_rotation_into_a_directory_that_is_gone_waits_for_it(make: Make) -> None
     write_events(pump.folder / "in.ndjson", EVENTS)
     out = pump.folder / "out"
     out.mkdir()
+    pump.brake(EVENTS // 2)
     pump.start()
     pump.wait_for("some files are there", lambda: len(list(out.iterdir())) > 3)
     out.rename(pump.folder / "kept")
+    pump.release()
     blocked(pump, "No such file or directory (create the directory out)")
     shutil.copytree(pump.folder / "kept", out)
     finished(pump)

@@ -19,8 +19,11 @@ def stop_and_count(pump: Pump, scale: Scale, ledgers: list[Ledger]) -> None:
     """Stop a pump again and again at random moments; each event must be there exactly once."""
     print(f"seed {scale.seed}")
     moments, line = random.Random(scale.seed), 0
+    brake = scale.events - 200 * scale.kills
+    pump.brake(brake)
     for number in range(scale.kills):
         target = line + moments.uniform(0, 1) * (scale.events - line) / (scale.kills - number + 1)
+        target = max(line, min(target, brake))
         process, progress, readies = pump.start(), Progress(pump.store), pump.log().count("is ready")
         # The signal's handler is there once asab is ready; some stops come right then, in the middle of the start.
         pump.wait_for("ready", lambda readies=readies: pump.log().count("is ready") > readies)
@@ -35,6 +38,7 @@ def stop_and_count(pump: Pump, scale: Scale, ledgers: list[Ledger]) -> None:
             ledger.check(stored)
             assert ledger.ahead == 0
             assert ledger.on_disk() == stored.sizes.get(ledger.name, 0)
+    pump.release()
     assert pump.run() == 0, pump.log()[-3000:]
     for ledger in ledgers:
         ledger.check(Stored.of(pump))
@@ -78,7 +82,7 @@ def stuck(make: Make, where: str, timeout: int) -> Pump:
 @pytest.mark.parametrize("where", ["loop", "thread", "file"])
 def test_a_stuck_sink_is_given_up_at_the_deadline_and_what_is_left_is_said(make: Make, where: str) -> None:
     pump = stuck(make, where, timeout=1)
-    assert pump.terminate(20) == 1
+    assert pump.terminate() == 1
     assert (
         "P: the time to stop is over; 500 events were taken since the last barrier and will be read again" in pump.log()
     )
@@ -90,7 +94,7 @@ def test_a_second_signal_forces_the_end(make: Make) -> None:
     assert pump.process is not None
     pump.process.send_signal(signal.SIGTERM)
     pump.wait_for("it begins to stop", lambda: "is exiting" in pump.log())
-    assert pump.terminate(20) == 1
+    assert pump.terminate() == 1
     assert "P: a second signal came; 500 events were taken since the last barrier and will be read again" in pump.log()
     mend_and_count(pump)
 
