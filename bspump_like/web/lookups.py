@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
+import os
 import weakref
 from typing import TYPE_CHECKING
 
 import orjson
 from aiohttp import web
 
-from ..abc import Lookup
+from ..abc import Lookup, OnDiskLookup
 
 if TYPE_CHECKING:
     from ..service import PumpService
@@ -47,13 +48,15 @@ class LookupRoutes:
         """Return what one lookup tells of itself."""
         return _json(self._located(request).rest_get())
 
-    async def get(self, request: web.Request) -> web.Response:
-        """Return a table as bytes; 304 when the request names this version, 503 while there is no table."""
+    async def get(self, request: web.Request) -> web.StreamResponse:
+        """Return a table as bytes or a file; 304 when the request names this version, 503 while there is no table."""
         lookup = self._located(request)
         if not lookup.is_ready():
             raise web.HTTPServiceUnavailable(
                 text=f"lookup '{lookup.Id}' is not loaded: {lookup.problem or 'not yet'}\n"
             )
+        if isinstance(lookup, OnDiskLookup):
+            return await _file(lookup)
         served = await self._current(lookup)
         # BSPump's slaves send what they have in a header called ETag.
         asked = request.headers.get("If-None-Match", request.headers.get("ETag", ""))
@@ -83,6 +86,14 @@ def _written(lookup: Lookup) -> _Served:
     version = lookup.version  # from before: a change meanwhile is seen the next time
     data = lookup.serialize()
     return _Served(version, data, f'"{hashlib.sha256(data).hexdigest()}"')
+
+
+async def _file(lookup: OnDiskLookup) -> web.FileResponse:
+    """Return the file of a lookup; aiohttp sends it from disk, and compares its ETag, which is made from its time and size."""
+    path = lookup.served_path()
+    if not await asyncio.to_thread(os.path.isfile, path):
+        raise web.HTTPServiceUnavailable(text=f"lookup '{lookup.Id}': its file {path} is gone\n")
+    return web.FileResponse(path, headers={"Content-Type": "application/octet-stream"})
 
 
 def _json(value: object) -> web.Response:

@@ -79,7 +79,7 @@ JSON = (
 KEYS = st.text() | st.integers(-(2**53), 2**53) | st.tuples(st.text(), st.integers(0, 9)) | st.booleans() | st.none()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(table=st.dictionaries(KEYS, st.dictionaries(st.text(), JSON), max_size=20), others=st.lists(KEYS, max_size=20))
 def test_any_keys_and_values_come_back(app, tmp_path, table, others):
     # 1, 1.0 and True are one key to a dict, and three to a file.
@@ -216,9 +216,9 @@ def test_a_process_that_is_killed_while_it_makes_the_table_leaves_nothing_wrong(
     assert [path.name for path in folder.iterdir()] == ["lookup-T.lmdb"]
 
 
-def test_a_master_is_refused(app, tmp_path):
-    with pytest.raises(ConfigError, match="takes no table from a master"):
-        made(app, tmp_path, master_url="http://127.0.0.1:1")
+def test_a_table_from_nowhere_is_refused(app, tmp_path):
+    with pytest.raises(ConfigError, match="'path' must be set.*or 'master_url'"):
+        made(app, tmp_path, path="")
 
 
 def test_events_are_enriched_from_it(tmp_path):
@@ -238,6 +238,6 @@ def test_events_are_enriched_from_it(tmp_path):
 
 
 @given(pairs=st.lists(st.tuples(st.binary(max_size=3), st.binary(max_size=3))), run=st.integers(1, 10))
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 def test_runs_are_sorted_and_the_last_of_a_key_wins(tmp_path, pairs, run):
     assert list(sorted_unique(pairs, str(tmp_path), run)) == sorted(dict(pairs).items())

@@ -80,7 +80,7 @@ def test_text_and_dates_are_intervals_too(tmp_path):
     [
         ({"key": "low"}, "must name the two columns"),
         ({"types": {"low": "float"}}, "do not compare.*give both columns the same type"),
-        ({"master_url": "http://a"}, "takes no table from a master"),
+        ({"path": ""}, "'path' must be set.*or 'master_url'"),
         ({"key": ["low", "hgh"], "types": {}}, "has no column 'hgh'"),
     ],
 )
