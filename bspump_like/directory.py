@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from .abc import Connection, Lookup, ProcessorBase, Source
+from .circle import note_link
 from .config import nearest
 from .errors import ConfigError
 from .pipeline import Pipeline
@@ -150,6 +151,7 @@ class Directory:
         if upstream not in downstream.upstream:
             downstream.upstream.add(upstream)
             upstream.committer.absorb(downstream.committer)
+            note_link(upstream, downstream)
 
     def _add(self, kind: str, names: dict[str, Any], thing: Any) -> None:
         if thing.Id in names:

@@ -27,6 +27,7 @@ from .metrics import Counters, PipelineMetrics, Profile
 from .readiness import PipelineLogger
 from .settlement import KEY, Settling, note, tracker_of
 from .supervision import supervise
+from .walk import drain
 from .work import Work
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class Pipeline(Work, Configurable):
         self.committer = Committer(self)
         self.upstream: set[Pipeline] = set()
         """Pipelines that feed this one."""
+        self.circle: frozenset[Pipeline] = frozenset()
+        """Pipelines that it feeds and that feed it, itself among them; empty when it is in no circle."""
         self.flush_lock = asyncio.Lock()
         self.ended = False
         """True when all input has come to its end and what was held back for it has been sent on."""
@@ -339,18 +342,32 @@ class Pipeline(Work, Configurable):
     # What the committer asks
 
     async def drain_inputs(self) -> None:
+        """Do the same as `take_inputs`; in a circle, until nothing goes round any more."""
+        if self.circle:
+            await drain(sorted(self.circle, key=lambda one: one.Id))
+        await self.take_inputs()
+
+    async def take_inputs(self) -> None:
         """Wait until everything other pipelines have sent so far has been taken."""
         for source in self.Sources:
             if source.passive:
                 await source.drained()
 
     def is_exhausted(self) -> bool:
-        """Tell whether no more input can come: every source has finished, and so has every pipeline that feeds this one."""
-        if not all(source.finished for source in self.Sources if not source.passive):
+        """Tell whether no more input can come: every source has finished, and so has every pipeline that feeds this one.
+
+        Those of a circle have no more input only together.
+        """
+        circle = self.circle or {self}
+        sources = [source for pipeline in circle for source in pipeline.Sources]
+        active = [source for source in sources if not source.passive]
+        if not all(source.finished for source in active):
             return False
-        if any(source.passive for source in self.Sources):
-            return bool(self.upstream) and all(pipeline.ended for pipeline in self.upstream)
-        return True
+        if len(active) == len(sources):
+            return True
+        feeders = set[Pipeline]().union(*(pipeline.upstream for pipeline in circle)) - circle
+        is_fed = bool(feeders) or (bool(self.circle) and bool(active))
+        return is_fed and all(pipeline.ended for pipeline in feeders)
 
     # Lifecycle; the service calls it
 

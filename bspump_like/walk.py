@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .abc import ProcessorBase
+from .circle import until_quiet
 from .errors import DeliveryError
 
 if TYPE_CHECKING:
@@ -23,17 +24,7 @@ async def walk(pipelines: list[Pipeline], snapshots: dict[tuple[str, str], Any])
     """
     while True:
         members = len(pipelines)
-        for pipeline in in_order(pipelines):
-            async with pipeline.flush_lock:
-                await pipeline.drain_inputs()
-                for depth in range(pipeline.depth_count()):
-                    await pipeline.drain(depth)
-                    await pipeline.healthy()
-                    for key, part in pipeline.flushed_parts(depth):
-                        await _flush(pipeline, part)
-                        mark = part.mark()
-                        if mark is not None:
-                            snapshots[pipeline.Id, key] = mark
+        await until_quiet(pipelines, lambda: _flush_all(pipelines, snapshots))
         for pipeline in pipelines:
             await pipeline.drain(-1)  # settlements
             await pipeline.healthy()
@@ -41,10 +32,28 @@ async def walk(pipelines: list[Pipeline], snapshots: dict[tuple[str, str], Any])
             return  # otherwise events have gone into a pipeline that joined the group during the walk
 
 
+async def _flush_all(pipelines: list[Pipeline], snapshots: dict[tuple[str, str], Any]) -> None:
+    for pipeline in in_order(pipelines):
+        async with pipeline.flush_lock:
+            await pipeline.take_inputs()
+            for depth in range(pipeline.depth_count()):
+                await pipeline.drain(depth)
+                await pipeline.healthy()
+                for key, part in pipeline.flushed_parts(depth):
+                    await _flush(pipeline, part)
+                    mark = part.mark()
+                    if mark is not None:
+                        snapshots[pipeline.Id, key] = mark
+
+
 async def drain(pipelines: list[Pipeline]) -> None:
     """Wait for the work under way, and flush nothing."""
+    await until_quiet(pipelines, lambda: _drain_all(pipelines))
+
+
+async def _drain_all(pipelines: list[Pipeline]) -> None:
     for pipeline in in_order(pipelines):
-        await pipeline.drain_inputs()
+        await pipeline.take_inputs()
         for depth in range(pipeline.depth_count()):
             await pipeline.drain(depth)
 

@@ -102,6 +102,10 @@ class Source(PipelinePart):
         """Tell whether `main` ends by itself, so that waiting for more is in vain when the pipeline has halted."""
         return False
 
+    def queued(self) -> int:
+        """Return how many events of other pipelines wait here to be taken; a passive source with a queue says it."""
+        return 0
+
     async def commit(self, position: Position) -> None:
         """Tell the server that everything up to `position` is durable; called after each barrier, in order.
 

@@ -113,6 +113,10 @@ class InternalSource(Source):
             await self.Pipeline.healthy()
             self._take()
 
+    def queued(self) -> int:
+        """Return the length of the queue."""
+        return len(self._queue)
+
     def _take(self) -> None:
         """Run one batch of the queue through the pipeline."""
         queue, pipeline = self._queue, self.Pipeline
@@ -145,7 +149,10 @@ class InternalSource(Source):
         else:
             self._room.set()
         for sender in self.Pipeline.upstream:
-            sender.throttle(self, on)
+            if sender in self.Pipeline.circle:
+                sender.hold(self, on)  # throttled, it would not take any more what makes it wait
+            else:
+                sender.throttle(self, on)
         self.Pipeline.PubSub.publish(f"bspump.InternalSource.backpressure_{'on' if on else 'off'}!", source=self)
 
     def rest_get(self) -> dict[str, Any]:
