@@ -17,6 +17,7 @@ import pytest
 
 from bspump_like.cli.gateway import merged_pipelines
 from bspump_like.cli.rows import Row
+from tests.ports import free_port
 
 from .conftest import PATIENCE, Pump, Running
 
@@ -24,13 +25,22 @@ RUN = ("run", "pump.yaml", "--allow", "parts", "--set", "pipelines.P.sink.config
 WAIT = ("--set", "pipelines.P.source.config.wait=true")
 
 
+HOLD = """
+import sys, time
+while "--worker" in sys.argv and os.path.exists("hold"):
+    time.sleep(0.01)
+"""
+
+
 class Served:
     """A pump with two workers and a web API."""
 
     def __init__(self, pump: Pump, token: str = "") -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
+        self.hold = pump.directory / "hold"
+        """While it exists a worker that is started again does not come up."""
+        with open(pump.directory / "parts.py", "a") as parts:
+            parts.write(HOLD)
         self.token = token
         (pump.directory / "web.conf").write_text(
             f"[cli]\nreport_period=0.2\n[web]\nlisten=127.0.0.1:{self.port}\ntoken={token}\n"
@@ -83,11 +93,13 @@ def test_counts_come_together_also_after_a_death(served: Served) -> None:
     assert served.wait_for("/ready", lambda status, _: status == 200)[1]["ready"]
     assert served.ask("/live") == (200, {"live": True})
 
+    served.hold.touch()
     served.kill_worker(1)
 
     status, told = served.wait_for("/ready", lambda status, _: status == 503)
     assert told["workers"]["0"]["ready"]
     assert "worker 1 " in told["workers"]["1"]["problem"]
+    served.hold.unlink()
     served.wait_for("/ready", lambda status, _: status == 200)
     _, pipelines = served.ask("/bspump/v1/pipelines")
     assert pipelines["P"]["Metrics"]["events_in"] == 1000

@@ -110,8 +110,8 @@ def test_a_worker_that_does_not_stop_is_killed_and_said(pump: Pump) -> None:
     (pump.directory / "parts.py").write_text(
         source.replace("        if self.options.wait:\n", f"        {hang}\n        if False:\n")
     )
-    (pump.directory / "quick.conf").write_text("[bspump]\nstop_timeout=100ms\n")
-    running = pump.start(*RUN, "--workers", "2", "-c", "quick.conf")
+    (pump.directory / "slow.conf").write_text("[bspump]\nstop_timeout=1h\n")
+    running = pump.start(*RUN, "--workers", "2", "-c", "slow.conf")
     running.wait_for("hangs")
     running.wait_for("hangs")
     for said in ("stopping 2 workers", "stopping at once"):

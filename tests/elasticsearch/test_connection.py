@@ -10,6 +10,7 @@ import ssl
 import pytest
 
 from tests.elasticsearch.conftest import connect, index_all, sink
+from tests.ports import free_port
 from tests.proxy import Proxy, answer
 from tests.pumping import events, run, until
 from tools.services.certificates import make
@@ -19,9 +20,7 @@ pytestmark = pytest.mark.service
 
 def nobody():
     """Return the URL of a port where nobody listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 def numbers(cluster):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import json
 
@@ -9,11 +10,11 @@ import pytest
 
 from bspump_like import Pipeline
 from bspump_like.elasticsearch import ElasticSearchBulk, ElasticSearchSink
-from bspump_like.errors import ConfigError, ProcessingError
+from bspump_like.errors import ConfigError, EndOfInput, ProcessingError
 from bspump_like.testing import ListSource, fresh_application
 from tests.elasticsearch.conftest import connect, index_all, letters, sink
 from tests.proxy import Proxy
-from tests.pumping import events, run
+from tests.pumping import Patient, events, run
 
 pytestmark = pytest.mark.service
 
@@ -149,13 +150,23 @@ def test_a_new_index_begins_when_the_newest_is_large_enough(cluster):
     prompt = {"store.stats_refresh_interval": "0s", "refresh_interval": "5ms"}
     cluster.make(f"{cluster.name}-000001", **prompt)
     size = {"rollover_mechanism": "size", "max_index_size": "2k", "size_check_interval": 0}
-    with Proxy(cluster.url, delay=0.01) as proxy:
-        items = [{"n": n} for n in range(1000)]
-        made = sink(index_prefix=f"{cluster.name}-", **size)
-        run(("P", events(items), made, {"max_in_flight": 10}), prepare=connect(proxy.url), timeout=120)
+    next_one, items = f"{cluster.name}-000002", [{"n": n} for n in range(10_000)]
 
-    assert {f"{cluster.name}-000001", f"{cluster.name}-000002"} <= {hit["_index"] for hit in cluster.hits()}
-    assert numbers(cluster.documents()) == list(range(1000))
+    class UntilItBegins(Patient):
+        """Ends when there is the next index."""
+
+        async def read(self):
+            if next_one in await asyncio.to_thread(cluster.call, "GET", f"/{cluster.name}-*/_alias"):
+                raise EndOfInput
+            return await super().read()
+
+    made = sink(index_prefix=f"{cluster.name}-", **size)
+    pipelines = run(
+        ("P", events(items, cls=UntilItBegins), made, {"max_in_flight": 10}), prepare=connect(cluster.url), timeout=120
+    ).pump_service.Pipelines
+
+    assert next_one in cluster.call("GET", f"/{cluster.name}-*/_alias")
+    assert numbers(cluster.documents()) == list(range(pipelines["P"].counters.events_in))
 
 
 def test_a_newest_index_that_is_too_large_at_the_start_gets_nothing_more(cluster):

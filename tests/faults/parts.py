@@ -71,11 +71,13 @@ class Brake(Processor):
                 self._lines = frozenset(path.read_bytes().splitlines(keepends=True)[self._from :])
 
     def process(self, context: Any, event: Any) -> Any:
-        if self._from is not None and self._waiting is None:
-            if event in self._lines if isinstance(event, bytes) else event["id"] >= self._from:
-                self.Pipeline.throttle(self)
-                self._waiting = asyncio.get_running_loop().create_task(self._wait())
+        if self._from is not None and self._waiting is None and self._is_behind(event, self._from):
+            self.Pipeline.throttle(self)
+            self._waiting = asyncio.get_running_loop().create_task(self._wait())
         return event
+
+    def _is_behind(self, event: Any, line: int) -> bool:
+        return event in self._lines if isinstance(event, bytes) else event["id"] >= line
 
     async def _wait(self) -> None:
         while self._file.exists():  # noqa: ASYNC110 - the test is another process

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import pytest
 
@@ -13,6 +12,7 @@ from bspump_like.kafka import KafkaConnection, KafkaSink, KafkaTopicInitializer
 from bspump_like.testing import fresh_application
 from tests.kafka.pumps import collected, connected, consume, produce
 from tests.kafka.topics import eventually
+from tests.ports import free_port
 from tests.pumping import until
 
 pytestmark = pytest.mark.service
@@ -21,9 +21,7 @@ pytestmark = pytest.mark.service
 @pytest.fixture
 def mistakes(kafka):
     """Return case -> (options of the connection, words that the sentence must have)."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        closed = f"127.0.0.1:{unused.getsockname()[1]}"
+    closed = f"127.0.0.1:{free_port()}"
     record = kafka.record
     login = {"sasl_mechanism": "PLAIN", "sasl_username": record["user"]}
     return {

@@ -20,15 +20,10 @@ from bspump_like.abc.table_json import PIECE
 from bspump_like.common import LookupEnricher
 from bspump_like.lookup import FileLookup
 from bspump_like.testing import fresh_application
+from tests.ports import free_port
 from tests.pumping import Endless, collect, events, run, until
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Master:

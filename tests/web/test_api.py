@@ -1,19 +1,13 @@
 """The REST interface, asked by a real client."""
 
 import asyncio
-import socket
 
 import aiohttp
 import pytest
 
 import bspump_like
 from bspump_like.testing import CollectSink, fresh_application, run_pump
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from tests.ports import free_port
 
 
 class Waiting(bspump_like.Source):

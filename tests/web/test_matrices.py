@@ -9,7 +9,8 @@ from PIL import Image
 import bspump_like
 from bspump_like.matrix import NamedMatrix
 from bspump_like.testing import CollectSink, run_pump
-from tests.web.test_api import Waiting, ask, free_port
+from tests.ports import free_port
+from tests.web.test_api import Waiting, ask
 
 BASE = "/bspump/v1/matrix"
 
