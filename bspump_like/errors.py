@@ -49,6 +49,7 @@ class Problem:
         file: The file the mistake stands in, empty when it was given in code.
         line: Its line there, from 1; 0 when unknown.
         used: Where the template is used that it stands in, `FILE:LINE`.
+        warning: It may be meant so: it is said, and nothing is refused.
     """
 
     message: str
@@ -58,6 +59,7 @@ class Problem:
     file: str = ""
     line: int = 0
     used: tuple[str, ...] = ()
+    warning: bool = False
 
     def __str__(self) -> str:
         """Return `file:line: where: message (hint); used at file:line`, leaving out what is unknown."""
@@ -66,6 +68,8 @@ class Problem:
         text = message if not self.where else f"{self.where}: {message}"
         if self.hint:
             text = f"{text} ({self.hint})"
+        if self.warning:
+            text = f"warning: {text}"
         if self.used:
             text = f"{text}; used at {', '.join(self.used)}"
         if self.file:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigError, Problem
 from . import registry as kinds
 from . import shape, workers
+from .circles import circles, ways
 from .links import Links
 from .loader import Definition, load
 from .parts import check_args, construct
@@ -138,6 +139,7 @@ class PumpBuilder:
         pipeline: Pipeline = self._construct(
             lambda: cls(app, id, self._config(definition), **args), definition, f"pipeline:{id}"
         )
+        self.links.add_pipeline(pipeline, path)
         self._report.attempt(lambda: self.links.check_policy(pipeline.options.on_error, path))
         sources = self._report.attempt(lambda: self.construct_sources(app, svc, pipeline, definition))
         processors = self._report.attempt(lambda: self.construct_processors(app, svc, pipeline, definition))
@@ -343,6 +345,11 @@ class PumpBuilder:
         for pipeline, definition in self._unprepared if not self._report else ():
             self._report.attempt(lambda one=(pipeline, definition): self._construct(one[0].prepare, one[1], ""))  # type: ignore[misc]
 
+    @property
+    def found_mistakes(self) -> bool:
+        """Tell whether there is anything to say already."""
+        return bool(self._report)
+
     def end(self) -> list[Problem]:
         """Return the mistakes, each with its place, in the order of the file."""
         return self._report.end()
@@ -355,8 +362,11 @@ class PumpBuilder:
 _PHASES = ("construct_connections", "construct_lookups", "construct_matrices", "construct_pipelines", "check_links")
 
 
-def construct_pumps(builders: Sequence[PumpBuilder], app: BSPumpApplication, svc: BSPumpService) -> None:
+def construct_pumps(builders: Sequence[PumpBuilder], app: BSPumpApplication, svc: BSPumpService) -> list[Problem]:
     """Construct several definitions into one service; each may use the connections and lookups of the others.
+
+    Returns:
+        What may be a mistake.
 
     Raises:
         ConfigError: With every mistake in all of them.
@@ -369,6 +379,11 @@ def construct_pumps(builders: Sequence[PumpBuilder], app: BSPumpApplication, svc
     for phase in _PHASES:
         for builder in builders:
             getattr(builder, phase)(app, svc)
+    if not any(builder.found_mistakes for builder in builders):
+        round_trips = list(circles(ways(svc)))
+        for builder in builders:
+            builder.links.check_circles(round_trips)
     problems = [problem for builder in builders for problem in builder.end()]
-    if problems:
+    if not all(problem.warning for problem in problems):
         raise ConfigError(problems)
+    return problems

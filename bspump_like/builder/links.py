@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from ..config import nearest
 from ..errors import ConfigError, Problem
 from ..policy import ErrorPolicy
+from .circles import Way
 from .positions import KeyPath
 from .report import BrokenError, Report
 
 if TYPE_CHECKING:
+    from ..pipeline import Pipeline
     from ..service import PumpService as BSPumpService
 
 _REFERENCES = {
@@ -62,6 +64,7 @@ class Links:
         self._report = report
         self._routes: list[tuple[KeyPath, str]] = []
         self._parts: list[tuple[Any, KeyPath]] = []
+        self._places: dict[Any, KeyPath] = {}
 
     def join(self, known: Known) -> None:
         """Share what is known with another definition, before anything is built: either may use what the other defines."""
@@ -94,6 +97,11 @@ class Links:
     def add_part(self, part: Any, path: KeyPath) -> None:
         """Remember a part whose options may name others."""
         self._parts.append((part, path))
+        self._places[part] = path
+
+    def add_pipeline(self, pipeline: Pipeline, path: KeyPath) -> None:
+        """Remember where a pipeline stands."""
+        self._places[pipeline] = path
 
     def check_policy(self, on_error: Any, path: KeyPath) -> None:
         """Check `on_error` of a pipeline or a part; where it routes to is looked up when everything is there.
@@ -119,6 +127,13 @@ class Links:
             self._report.add(self._check_input(svc, address, path))
         for part, path in self._parts:
             self._report.add(self._check_options(svc, part, path))
+
+    def check_circles(self, found: Iterable[tuple[Problem, Way]]) -> None:
+        """Say of the circles of all definitions those that begin in this one."""
+        for problem, way in found:
+            if way.part in self._places:
+                path = (*self._places[way.part], *problem.path)
+                self._report.add([dataclasses.replace(problem, path=path)])
 
     def _check_options(self, svc: BSPumpService, part: Any, path: KeyPath) -> Iterator[Problem]:
         for name, field in type(part).Options.declarations().items():

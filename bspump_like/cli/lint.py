@@ -13,7 +13,8 @@ examples:
 
 Each file is checked with the others, so they may use each other's connections and lookups.
 prints: FILE:LINE: what is wrong (what to do), one line each, or OK
-exit code: 0 nothing found, 1 something found
+        what may be meant so is a warning, which refuses nothing
+exit code: 0 nothing to mend, 1 something to mend
 """
 
 
@@ -33,13 +34,15 @@ def run(options: argparse.Namespace) -> int:
     try:
         app = make_application(options.config)
         definitions = load_definitions(options.definitions, options.overrides)
-        build(app, definitions, allow=options.allow, worker=(0, options.workers))
+        warnings = build(app, definitions, allow=options.allow, worker=(0, options.workers))
     except ConfigError as error:
-        found = len(error.problems)
+        found = sum(not problem.warning for problem in error.problems)
         print(error, file=sys.stderr if options.quiet else sys.stdout)
         if not options.quiet:
             print(f"{found} problem{'s' if found != 1 else ''}", file=sys.stderr)
         return 1
+    for warning in warnings:
+        print(warning, file=sys.stderr if options.quiet else sys.stdout)
     if not options.quiet:
         print(f"OK: {_contents(app.pump_service)}")
     return 0

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import logging
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
+
+L = logging.getLogger(__name__)
 
 EPILOG = """
 examples:
@@ -88,7 +92,9 @@ def _run_here(options: argparse.Namespace) -> int:
     service.store_path = stores.store_path(configured, index, count)
     service.from_start, service.rerun = options.from_start, options.rerun
     service.keeps_counts = options.link is not None
-    secrets = build(app, definitions, allow=options.allow, worker=options.worker)
+    secrets = frozenset[str]().union(*(definition.secrets for definition in definitions))
+    for warning in build(app, definitions, allow=options.allow, worker=options.worker):
+        L.warning("%s", dataclasses.replace(warning, warning=False))
     if count == 1 or options.prepare:
         anew = {"from_start": options.from_start, "rerun": options.rerun}
         resharing.prepare(configured, count, service.Pipelines, **anew)

@@ -121,21 +121,20 @@ def make_application(config: str | None, *, verbose: bool = False, web_listen: s
 
 def build(
     app: BSPumpApplication, definitions: Sequence[Definition], *, allow: Sequence[str], worker: tuple[int, int] = (0, 1)
-) -> frozenset[str]:
+) -> list[Problem]:
     """Construct all definitions into the application.
 
     Returns:
-        The secrets.
+        What may be a mistake.
 
     Raises:
         ConfigError: With every mistake in all of them.
     """
-    secrets = frozenset[str]().union(*(definition.secrets for definition in definitions))
     builders = [PumpBuilder(definition, allow=allow, worker=worker) for definition in definitions]
-    construct_pumps(builders, app, app.pump_service)
+    warnings = construct_pumps(builders, app, app.pump_service)
     if problems := list(check_linked(app.pump_service.Pipelines, worker)):
         raise ConfigError(problems)
-    return secrets
+    return warnings
 
 
 class Reporter:

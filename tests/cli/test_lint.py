@@ -135,3 +135,24 @@ def test_a_definition_that_cannot_be_read_whole_is_not_held_against_another(pump
 
     done = pump("lint", "one.yaml", "two.yaml")
     assert [line.partition(": ")[0] for line in done.stdout.splitlines()] == ["one.yaml:1", "one.yaml:6"]
+
+
+LOOP = """pipelines:
+- id: P
+  sources: [{class: IteratorSource, args: {iterator: [{n: 0}]}}, {class: InternalSource}]
+  processors: [{class: DeriveProcessor, config: {fields: {n: n + 1}}}, {when: n < 3, to: P}]
+  sink: {class: PrintSink}
+"""
+WARNING = "loop.yaml:4: warning: events may go round in P -> P: one that never leaves holds up all others"
+
+
+def test_a_warning_is_said_and_refuses_nothing(pump: Pump, write: Callable[[str, str], str]) -> None:
+    write("loop.yaml", LOOP)
+    lint, quiet, run = pump("lint", "loop.yaml"), pump("lint", "-q", "loop.yaml"), pump("run", "loop.yaml")
+
+    assert (lint.returncode, quiet.returncode, run.returncode) == (0, 0, 0)
+    assert lint.stdout.startswith(WARNING)
+    assert lint.stdout.endswith("\nOK: 1 pipeline\n")
+    assert (quiet.stdout, quiet.stderr.partition(" (")[0]) == ("", WARNING)
+    assert "loop.yaml:4: events may go round in P -> P" in run.stderr
+    assert run.stdout == "{'n': 3}\n"
