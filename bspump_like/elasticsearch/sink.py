@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 1000  # indices
 _LINE = orjson.OPT_APPEND_NEWLINE
+_has = dict.__contains__  # a context of Kafka makes its entries when asked; it never has this one by itself
 
 
 class ElasticSearchSinkOptions(ProcessorOptions):
@@ -203,7 +204,7 @@ class ElasticSearchSink(Sink):
         """Put one document into a bulk."""
         # The usual cases in as few steps as it takes: a document without an id of its own, for the index of the last one.
         action = self._action_now
-        if not action or "es_index" in context:
+        if not action or _has(context, "es_index"):
             self._process_any(context, event)
             return
         raw = None
@@ -219,13 +220,10 @@ class ElasticSearchSink(Sink):
             return
         if self._id_from_position:
             try:
-                place = context["_kafka_topic"], context["_kafka_partition"]
-                action = b'%b%d"}}\n' % (
-                    self._places.get(place) or self._place(place, action),
-                    context["_kafka_offset"],
-                )
-            except KeyError:
-                raise self._no_position() from None
+                place, offset = context.place, context.record.offset  # type: ignore[attr-defined]
+            except AttributeError:
+                place, offset = self._position_of(context)
+            action = b'%b%d"}}\n' % (self._places.get(place) or self._place(place, action), offset)
         bulk = self._bulk
         documents = bulk.documents
         if raw is not None:
@@ -314,17 +312,19 @@ class ElasticSearchSink(Sink):
         self._actions[index] = made
         return made
 
-    def _no_position(self) -> ProcessingError:
-        return ProcessingError(
-            "there is no position to make an id from", hint="document_id: position needs a KafkaSource in this pipeline"
-        )
+    def _position_of(self, context: Context) -> tuple[tuple[str, int], int]:
+        """Return topic and partition, and the offset; a context that was copied has them as entries only."""
+        try:
+            return (context["_kafka_topic"], context["_kafka_partition"]), context["_kafka_offset"]
+        except KeyError:
+            raise ProcessingError(
+                "there is no position to make an id from", hint="document_id: position needs a KafkaSource in this pipeline"
+            ) from None
 
     def _id_of(self, context: Context, event: Event) -> str:
         if self._id_from_position:
-            try:
-                return f"{context['_kafka_topic']}:{context['_kafka_partition']}:{context['_kafka_offset']}"
-            except KeyError:
-                raise self._no_position() from None
+            (topic, partition), offset = self._position_of(context)
+            return f"{topic}:{partition}:{offset}"
         if self._id_made is not None:
             return self._id_made(context, event)
         try:

@@ -19,7 +19,8 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, Of
 from ..abc import Batch, Position
 from ..config import nearest
 from ..errors import BSPumpError, ConnectionLost
-from .records import FetchedRecords, batch, named, partition_name
+from .message import partition_name
+from .records import FetchedRecords, batch, named
 
 if TYPE_CHECKING:
     from .connection import KafkaConnection

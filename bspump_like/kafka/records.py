@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+import itertools
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import aiokafka
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatch
 
 from ..abc import Batch, Context
-
-
-def partition_name(partition: tuple[str, int]) -> str:
-    """Return how a partition is called in positions: `topic:number`."""
-    return f"{partition[0]}:{partition[1]}"
+from .message import KafkaContext, Record, partition_name
 
 
 def named(name: str) -> aiokafka.TopicPartition:
@@ -23,78 +23,63 @@ def named(name: str) -> aiokafka.TopicPartition:
     return aiokafka.TopicPartition(topic, int(number))
 
 
-class Message:
-    """One message, with the attributes of aiokafka's `ConsumerRecord` at a fraction of its cost.
-
-    One is made for every message there is, and many wait together for a barrier: it only refers to what was fetched.
-
-    Args:
-        place: Topic and number of the partition.
-        record: The record as the client has unpacked it.
-    """
-
-    __slots__ = ("place", "record")
-
-    def __init__(self, place: tuple[str, int], record: Any) -> None:
-        """Refer to them."""
-        self.place = place
-        self.record = record
-
-    topic = property(lambda self: self.place[0], doc="Of the partition.")
-    partition = property(lambda self: self.place[1], doc="Its number.")
-    offset = property(lambda self: self.record.offset, doc="Place in the partition.")
-    key = property(lambda self: self.record.key, doc="Bytes or None.")
-    value = property(lambda self: self.record.value, doc="Bytes or None.")
-    headers = property(lambda self: tuple(self.record.headers), doc="Pairs of name and bytes.")
-    timestamp = property(lambda self: self.record.timestamp, doc="Milliseconds since 1970.")
-    timestamp_type = property(lambda self: self.record.timestamp_type, doc="0: the producer's time; 1: the broker's.")
-    checksum = property(lambda self: None, doc="None: messages have none since Kafka 0.11, their batches do.")
-    serialized_key_size = property(lambda self: _size(self.record.key), doc="Bytes of the key, -1 without one.")
-    serialized_value_size = property(lambda self: _size(self.record.value), doc="Bytes of the value, -1 without one.")
-
-    def __repr__(self) -> str:
-        """Return place and key, not the value, which may be long."""
-        return f"<Message {partition_name(self.place)} at {self.offset}, key {self.key!r}>"
-
-
-def _size(text: bytes | None) -> int:
-    return -1 if text is None else len(text)
-
-
 class _Records(PartitionRecords):
-    """What a fetch has brought of one partition, handed out as `Message`."""
+    """What a fetch has brought of one partition, handed out as the client has unpacked it.
+
+    Of topics without aborted transactions whole batches are unpacked at once, in C.
+    """
 
     next_fetch_offset: int
 
-    def __iter__(self) -> Iterator[Message]:
-        messages: Iterator[Message] = self._records_iterator
-        return messages
+    def unpack(self) -> None:
+        """Begin to unpack by the batch."""
+        self._behind = self.next_fetch_offset  # the place behind the batches that have been begun
+        self._records_iterator: Iterator[Record] = itertools.chain.from_iterable(self._batches())
 
-    def _messages(self) -> Iterator[Message]:
-        """Unpack batches of which none was aborted; `next_fetch_offset` is always where to go on."""
-        place, records = self._tp, self._records
+    def take(self, most: int | None) -> list[Record]:
+        """Return the next records, fewer than `most` when there are no more; `next_fetch_offset` is where to go on then."""
+        taken = list(itertools.islice(self._records_iterator, most))
+        # Behind the last of all there may be marks of transactions, and places whose messages have been compacted away.
+        self.next_fetch_offset = taken[-1].offset + 1 if len(taken) == most else self._behind
+        return taken
+
+    def _batches(self) -> Iterator[Iterable[Record]]:
+        place, records, first = self._tp, self._records, self.next_fetch_offset
+        is_first = True
         while records.has_next():
             batch = records.next_batch()
             if self._check_crcs and not batch.validate_crc():
+                if not is_first:
+                    return  # what is before it comes first; the next fetch begins here, and fails
                 raise CorruptRecordException(f"{partition_name(place)}: a batch of messages has a wrong checksum")
+            is_first = False
+            self._behind = batch.next_offset
             if not batch.is_control_batch:  # the marks of transactions are no messages
-                first = self.next_fetch_offset  # within a compressed batch a fetch may begin before it
-                for record in batch:
-                    offset = record.offset
-                    if offset >= first:
-                        self.next_fetch_offset = offset + 1
-                        yield Message(place, record)
-            self.next_fetch_offset = batch.next_offset  # the last messages of a compacted batch may be missing
+                # A fetch may begin within a batch; those of Kafka before 0.11 do not say where they begin.
+                is_whole = type(batch) is DefaultRecordBatch and batch.base_offset >= first
+                yield batch if is_whole else [record for record in batch if record.offset >= first]
 
-    def _consumer_record(self, tp: aiokafka.TopicPartition, record: Any) -> Message:
-        return Message(tp, record)
+    def _consumer_record(self, tp: aiokafka.TopicPartition, record: Record) -> Record:
+        return record
+
+
+def _take(result: Any, most: int | None) -> list[Record]:
+    """Do as `getall` of a FetchResult."""
+    fetched = result()
+    if fetched is None or not fetched.check_assignment(fetched._topic_partition) or not fetched.has_more():
+        return []
+    taken: list[Record] = fetched._partition_records.take(most)
+    fetched._update_position()
+    if most is None or len(taken) < most:
+        fetched._partition_records = None
+    return taken
 
 
 class FetchedRecords(dict[aiokafka.TopicPartition, Any]):
-    """The place where aiokafka's fetcher keeps what has come; lets `getmany` return `Message` objects.
+    """The place where aiokafka's fetcher keeps what has come; lets `getmany` return records as they are unpacked.
 
-    This is the only thing of the client that we change, on the instance that is ours: making its own records is most of what
-    the client costs per message.
+    This is the only thing of the client that we change, on the instance that is ours: making records of its own, one by one,
+    is most of what the client costs per message.
     """
 
     def __setitem__(self, partition: aiokafka.TopicPartition, result: Any) -> None:
@@ -103,7 +88,9 @@ class FetchedRecords(dict[aiokafka.TopicPartition, Any]):
             records = result._partition_records
             records.__class__ = _Records
             if not records._aborted_transactions:
-                records._records_iterator = records._messages()
+                records.unpack()
+                # Weakly: a cycle would hold what was fetched until the garbage collector comes by.
+                result.getall = functools.partial(_take, weakref.ref(result))
         super().__setitem__(partition, result)
 
 
@@ -111,26 +98,26 @@ class Contexts(Sequence[Context]):
     """The contexts of messages, each made when its event begins its way: what no part keeps is gone again at once.
 
     Args:
-        messages: What the client has handed over.
+        records: What the client has handed over, by partition.
     """
 
-    def __init__(self, messages: Sequence[Message]) -> None:
+    def __init__(self, records: Mapping[aiokafka.TopicPartition, Sequence[Record]]) -> None:
         """Make none yet."""
-        self._messages = messages
+        self._records = records
 
     def __len__(self) -> int:
         """Return the number of messages."""
-        return len(self._messages)
+        return sum(map(len, self._records.values()))
 
     def __iter__(self) -> Iterator[Context]:
         """Make them one by one."""
-        for message in self._messages:
-            record = message.record
-            topic, partition = message.place
-            yield {
-                "kafka": message, "kafka_key": record.key, "kafka_headers": record.headers, "_kafka_topic": topic,
-                "_kafka_partition": partition, "_kafka_offset": record.offset,
-            }  # fmt: skip
+        new = KafkaContext
+        for place, records in self._records.items():
+            for record in records:
+                context = new()  # without a constructor of its own, which would double what it takes
+                context.place = place
+                context.record = record
+                yield context
 
     @overload
     def __getitem__(self, index: int) -> Context: ...
@@ -140,15 +127,23 @@ class Contexts(Sequence[Context]):
 
     def __getitem__(self, index: int | slice) -> Context | Contexts:
         """Make one, or those of a part."""
-        if isinstance(index, slice):
-            return Contexts(self._messages[index])
-        return next(iter(Contexts((self._messages[index],))))
+        if not isinstance(index, slice):
+            number = range(len(self))[index]
+            return next(iter(self[number : number + 1]))
+        start, stop, step = index.indices(len(self))
+        if step != 1:
+            raise ValueError("a part of the contexts has no steps")
+        parts, before = {}, 0
+        for place, records in self._records.items():
+            part = records[max(start - before, 0) : max(stop - before, 0)]
+            before += len(records)
+            if part:
+                parts[place] = part
+        return Contexts(parts)
 
 
-def batch(records: dict[aiokafka.TopicPartition, list[Message]]) -> Batch:
+def batch(records: Mapping[aiokafka.TopicPartition, Sequence[Record]]) -> Batch:
     """Return values, position and contexts of messages, in the order of each partition."""
-    messages = (
-        [message for part in records.values() for message in part] if len(records) > 1 else next(iter(records.values()))
-    )
-    position = {partition_name(partition): part[-1].record.offset + 1 for partition, part in records.items()}
-    return Batch([message.record.value for message in messages], position, Contexts(messages))
+    values = [record.value for part in records.values() for record in part]
+    position = {partition_name(partition): part[-1].offset + 1 for partition, part in records.items()}
+    return Batch(values, position, Contexts(records))

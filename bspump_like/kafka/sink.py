@@ -14,6 +14,7 @@ from ..errors import MissingDependency, ProcessingError
 from ..expression import OptionalTemplate, Template, provided_by
 from .connection import KafkaConnection
 from .lane import NO_HEADERS, Lane
+from .message import KafkaContext
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .transaction import TransactionalProducer
 
 _NO_EQUAL = "it has no equal here; remove it"
+
+_size = dict.__len__  # of entries that are made already
 
 
 class KafkaSinkOptions(ProcessorOptions, BackoffOptions):
@@ -172,14 +175,18 @@ class KafkaSink(Sink):
                 event = self._encoded(context, event)
         elif type(event) is not bytes:
             event = self._encoded(context, event)
-        key = context.get("kafka_key")
-        if key is not None and type(key) is not bytes:
-            key = self._key(key)
+        if type(context) is KafkaContext and not _size(context):  # as the source has made it
+            record, topic = context.record, None
+            key, headers = record.key, record.headers
+        else:
+            key, headers, topic = context.get("kafka_key"), context.get("kafka_headers"), context.get("kafka_topic")
+            if key is not None and type(key) is not bytes:
+                key = self._key(key)
         lane = self._lanes.get(key)
-        if lane is None or "kafka_topic" in context:
-            self._running().add(context.get("kafka_topic") or self._topic, key, event, context)
+        if lane is None or topic is not None:
+            self._running().add(topic or self._topic, key, event, context)
             return
-        contexts, headers = lane.contexts, context.get("kafka_headers")
+        contexts = lane.contexts
         if lane.append(len(contexts), None, key, event, list(headers) if headers else NO_HEADERS) is None:
             self._running().put(lane, key, event, context)
         else:
@@ -187,7 +194,9 @@ class KafkaSink(Sink):
 
     def _process_named(self, context: Context, event: Event) -> None:
         """Put one event into the batch of the partition that its own fields name."""
-        topic = context.get("kafka_topic") or (self._topic if self._topic_of is None else self._topic_of(context, event))
+        topic = context.get("kafka_topic") or (
+            self._topic if self._topic_of is None else self._topic_of(context, event)
+        )
         key = context.get("kafka_key") if self._key_of is None else self._key_of(context, event)
         if key is not None and type(key) is not bytes:
             key = self._key(key)
