@@ -10,7 +10,7 @@ import numpy as np
 
 from ..config import nearest
 from ..errors import ConfigError, Problem, ProcessingError
-from .scatter import scatter
+from .scatter import carry_out, planned
 
 Array = np.ndarray[Any, Any]
 
@@ -51,8 +51,6 @@ class Cells:
                     f"the {figure.kind} of '{figure.field}' needs a count of it beside it: an empty cell is 0",
                     f"add a cell {{count: {figure.field}}}",
                 )
-        # Extremes first: they look at the counts from before the batch.
-        self._figures.sort(key=lambda figure: figure.kind not in ("min", "max"))
         fields = dict.fromkeys(figure.field for figure in self._figures if figure.field is not None)
         self.fields: list[str] = list(fields)
         """Fields of the event that are read."""
@@ -116,6 +114,9 @@ class Cells:
             array: The cells of the matrix.
             places: Where each event belongs: an array of rows, or a tuple of arrays.
             rows: What `reader()` returned for each.
+
+        Raises:
+            ProcessingError: A sum of whole numbers does not fit its cell; nothing is changed then.
         """
         columns = [rows] if len(self.fields) == 1 else list(zip(*rows, strict=True)) if self.fields else []
         known: dict[str, tuple[Any, list[Any]]] = {}
@@ -126,12 +127,14 @@ class Cells:
                 known[field] = some, [value for value in column if value is not None]
             else:
                 known[field] = places, list(column)
+        plans = []  # made for all figures first: extremes look at the counts from before the batch
         for figure in self._figures:
             at, values = known[figure.field] if figure.field is not None else (places, [])
             value: Any = 1 if figure.kind == "count" else np.array(values, dtype=self._type_of(figure))
             update = {figure.cell: value} if figure.cell else value
             seen = figure.seen if figure.kind in ("min", "max") else None
-            scatter(array, at, update, _HOWS[figure.kind], seen)
+            plans += planned(array, at, update, _HOWS[figure.kind], seen)
+        carry_out(plans)
 
 
 def _read(cell: str, spec: Any) -> tuple[str, str | None]:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import ProcessingError
+from .sums import check_sums
 
 HOWS = ("add", "max", "min", "set")
 """How a value goes into a cell."""
+
+
+class Plan(NamedTuple):
+    """An update that has been checked: nothing can go wrong any more."""
+
+    cells: np.ndarray[Any, Any]
+    places: Any
+    values: Any
+    how: str
+    fresh: Any
 
 
 def scatter(
@@ -26,31 +37,49 @@ def scatter(
         seen: A field of numbers that is 0 in cells without events: there `max` and `min` start from nothing, not from 0.
 
     Raises:
-        ProcessingError: A field is not there, or the values do not fit into it; nothing is changed then.
+        ProcessingError: A field is not there, the values do not fit into it, or a sum of whole numbers does not; nothing is
+            changed then.
     """
+    carry_out(planned(array, places, values, how, seen))
+
+
+def planned(
+    array: np.ndarray[Any, Any], places: Any, values: Any, how: str | Mapping[str, str] = "add", seen: str | None = None
+) -> list[Plan]:
+    """Check an update and change nothing; arguments and errors are those of `scatter`."""
     if array.dtype.names is None:
-        plans = [(array, values, how if isinstance(how, str) else "add")]
+        named = [("", array, values, how if isinstance(how, str) else "add")]
     else:
         if not isinstance(values, Mapping):
             raise ProcessingError(
                 "the cells have fields, so the values need names",
                 hint=f"{{field: values}} of {', '.join(array.dtype.names)}",
             )
-        plans = [(_field(array, name), value, how if isinstance(how, str) else how.get(name, "add"))
+        named = [(name, _field(array, name), value, how if isinstance(how, str) else how.get(name, "add"))
                  for name, value in values.items()]  # fmt: skip
-    checked = [(cells, _fitting(cells, value, one), one) for cells, value, one in plans]
     fresh: Any = None
-    if seen is not None and any(one in ("max", "min") for _, _, one in checked):
+    if seen is not None and any(one in ("max", "min") for _, _, _, one in named):
         fresh = _fresh(_field(array, seen), places)
-    for cells, value, one in checked:
-        if one == "set":
-            cells[places] = value
-        elif one == "add":
-            np.add.at(cells, places, value)
+    plans = []
+    for name, cells, value, one in named:
+        given = _fitting(cells, value, one)
+        if one == "add" and cells.dtype.kind in "iu":
+            check_sums(name, cells, places, given)
+        plans.append(Plan(cells, places, given, one, fresh))
+    return plans
+
+
+def carry_out(plans: list[Plan]) -> None:
+    """Change the cells."""
+    for cells, places, values, how, fresh in plans:
+        if how == "set":
+            cells[places] = values
+        elif how == "add":
+            np.add.at(cells, places, values)
         else:
             if fresh is not None:
-                cells[fresh] = _identity(cells.dtype, one)
-            (np.maximum if one == "max" else np.minimum).at(cells, places, value)
+                cells[fresh] = _identity(cells.dtype, how)
+            (np.maximum if how == "max" else np.minimum).at(cells, places, values)
 
 
 def chosen(values: Any, which: np.ndarray[Any, Any]) -> Any:
@@ -75,7 +104,7 @@ def _fitting(cells: np.ndarray[Any, Any], value: Any, how: str) -> Any:
         raise ProcessingError(f"cells cannot be updated by '{how}'", hint=f"use one of {', '.join(HOWS)}")
     given = np.asarray(value)
     wanted = cells.dtype
-    if how == "set" or given.dtype == wanted:
+    if given.dtype == wanted or (how == "set" and wanted.kind not in "iu"):
         return given
     if not given.size:
         return given.astype(wanted)  # numpy takes an empty list for floats
@@ -84,6 +113,14 @@ def _fitting(cells: np.ndarray[Any, Any], value: Any, how: str) -> Any:
             f"values of type {given.dtype} do not fit into cells of type {wanted}",
             detail=repr(given.reshape(-1)[:3].tolist()), hint="give the field the type f8, or the values another",
         )  # fmt: skip
+    if wanted.kind in "iu" and not np.can_cast(given.dtype, wanted):
+        limits = np.iinfo(wanted)
+        beyond = given[(given < limits.min) | (given > limits.max)]
+        if beyond.size:
+            raise ProcessingError(
+                f"values do not fit into cells of type {wanted}", detail=repr(beyond.reshape(-1)[:3].tolist()),
+                hint="give the field a wider type",
+            )  # fmt: skip
     return given.astype(wanted)
 
 

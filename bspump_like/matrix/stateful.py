@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..abc.state import Saved, SharedState
-from ..errors import ConfigError
+from ..errors import ConfigError, ProcessingError
 from .closed import ClosedRows
 from .dtypes import describe_dtype
 from .saving import NAMES, SavedMatrix, SavedNames, Stored, bytes_of
@@ -34,6 +35,10 @@ class Stateful(SharedState):
 
     def preparation(self) -> Callable[[], None] | None:
         """Return what gets memory for the copy that `save` makes, when the matrix has grown."""
+        with contextlib.suppress(
+            ProcessingError
+        ):  # a sum that does not fit: who fed it has halted, and the barrier waits
+            self.settle()
         return self._stored.preparation(self._own().nbytes)
 
     def save(self) -> Saved:

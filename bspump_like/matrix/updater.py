@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,8 @@ class MatrixUpdater(Processor):
     The matrix is stored with each barrier, so a crash counts nothing twice. It is over all partitions of the sources: run such a
     pipeline with one worker.
 
-    Raises: ProcessingError, if a field is missing that names the row, the time or the place, or a value does not fit its cell.
+    Raises: ProcessingError, if a field is missing that names the row, the time or the place, or a value does not fit its cell. A
+    sum of whole numbers that does not fit any more halts the pipeline, whatever its `on_error`: nothing is counted wrongly.
 
     Example:
         matrices:
@@ -151,7 +153,8 @@ class MatrixUpdater(Processor):
         places.append(place)
         self._values.append(values)
         if len(places) >= self._batch:
-            self._bring_in()
+            with contextlib.suppress(ProcessingError):  # the pipeline has halted with it
+                self._bring_in()
         return event
 
     def _send_late(self, context: Context, event: Event) -> Event:
@@ -166,6 +169,13 @@ class MatrixUpdater(Processor):
         places, self._places = self._places, []
         values, self._values = self._values, []
         cells, there = self._finder.cells(places)
-        if there is not None:
-            values = list(itertools.compress(values, there))
-        self._cells.apply(self.Matrix.Array, cells, values)
+        try:
+            brought = values if there is None else list(itertools.compress(values, there))
+            self._cells.apply(self.Matrix.Array, cells, brought)
+        except ProcessingError as error:
+            # It is none of a single event, so no policy for events may pass over it.
+            self._places, self._values = places + self._places, values + self._values
+            self._batch = 2 * len(self._places)  # not with every event that is still under way
+            self.Pipeline.set_error(None, None, error)
+            raise
+        self._batch = self.options.batch

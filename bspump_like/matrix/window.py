@@ -270,7 +270,7 @@ class TimeWindowMatrix(ColumnMatrix):
             For each event whether it was taken; False: it was late or early.
 
         Raises:
-            ProcessingError: A field is not there or values do not fit.
+            ProcessingError: A field is not there or values do not fit; events from before the window last moved have counted.
         """
         self.settle()
         times = np.asarray(timestamps, dtype=float)
