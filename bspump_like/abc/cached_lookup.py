@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..config import Seconds, option
 from ..errors import ConnectionLost
@@ -38,6 +38,8 @@ class CachedLookup(MappingLookup, AsyncLookupMixin):
     go into one request; missing ones are remembered too. While the server does not answer, it is asked again. Reading it as a
     mapping (`lookup[key]`) answers from the cache only. For `AsyncLookupEnricher`.
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ("find",)
 
     class Options(CachedLookupOptions):
         """The cache."""

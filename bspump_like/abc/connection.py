@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..config import Configurable
 from .backoff import BackoffOptions
@@ -18,6 +18,8 @@ class ConnectionOptions(BackoffOptions):
 
 class Connection(Configurable):
     """Access to one server or cluster, which sources, sinks and lookups share by its name."""
+
+    to_override: ClassVar[tuple[str, ...]] = ()
 
     class Options(ConnectionOptions):
         """Only the common options."""

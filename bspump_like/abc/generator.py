@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, ClassVar
 
 from .delivery import Context, Event
 from .processor import ProcessorBase
@@ -15,6 +15,8 @@ class Generator(ProcessorBase):
     Override `generate`. As `async def` it runs in a task of the pipeline, beside others, and order is not kept; as a plain
     `def` it runs at once, in order, and costs no task. A barrier waits for both.
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ("generate",)
 
     def set_depth(self, depth: int) -> None:
         """Take the depth this generator ends; the pipeline calls it when it is built."""

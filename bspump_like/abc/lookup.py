@@ -8,7 +8,7 @@ import os
 import random
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..config import Configurable, Seconds, Size, option
 from ..errors import BSPumpError, ConfigError, ConnectionLost, Problem
@@ -56,6 +56,8 @@ class Lookup(Configurable):
     With `master_url` or `source_url` the table comes from another pump or any web server, and `load` is never called: override
     `serialize` and `deserialize` for that.
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ()
 
     class Options(LookupOptions):
         """Only the common options."""
@@ -302,12 +304,16 @@ class Lookup(Configurable):
 class MappingLookup(Lookup, Mapping[Any, Any]):
     """A lookup that reads like a dict: `lookup[key]`, `lookup.get(key)`, `key in lookup`, `len`, iteration."""
 
+    to_override: ClassVar[tuple[str, ...]] = ()
+
     # Mapping defines __eq__ and so takes away the hash; lookups are kept in sets.
     __hash__ = object.__hash__
 
 
 class AsyncLookupMixin(Lookup):
     """A lookup whose `get` is a coroutine, because the answer may have to come from a server."""
+
+    to_override: ClassVar[tuple[str, ...]] = ("get",)
 
     async def get(self, key: Any, default: Any = None) -> Any:
         """Return the value of `key`, or `default`.

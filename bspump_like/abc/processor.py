@@ -32,6 +32,8 @@ class ProcessorBase(PipelinePart):
     Every method but `process` has a default that does nothing: override what the part needs.
     """
 
+    to_override: ClassVar[tuple[str, ...]] = ("process",)
+
     class Options(ProcessorOptions):
         """Only the common options."""
 
@@ -133,6 +135,8 @@ class Processor(ProcessorBase):
     they came.
     """
 
+    to_override: ClassVar[tuple[str, ...]] = ("process",)
+
     class Options(ConcurrencyOptions):
         """The common options and `concurrency`."""
 
@@ -150,6 +154,8 @@ class ThreadedProcessor(Processor):
     Up to `concurrency` events at a time; they leave in the order in which they came. `process` must be thread-safe and
     must not touch the pipeline.
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ("process",)
 
     threaded: ClassVar[bool] = True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import ClassVar
 
 from ..errors import BackOff, ConnectionLost, EndOfInput
 from .backoff import Backoff
@@ -20,6 +21,8 @@ class ReaderSource(Source):
 
     Lifecycle, retries, backpressure, positions, metrics and shutdown are not the connector's business.
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ("read",)
 
     _connected = False
 

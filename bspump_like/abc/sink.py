@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from .delivery import Context, Event, Position
 from .processor import ProcessorBase
@@ -18,6 +18,8 @@ class Sink(ProcessorBase):
     A sink that is durable when `process` returns overrides only `process`. A sink that buffers remembers in `process` and
     overrides `flush`; it needs no timer of its own, since a barrier follows every batch of input.
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ("process",)
 
     def process(self, context: Context, event: Event) -> None:
         """Take one event; called for every event, in order, on the event loop. It must not block."""

@@ -28,6 +28,8 @@ class Source(PipelinePart):
     `main` that returns has finished; a `main` that raises is started again with backoff.
     """
 
+    to_override: ClassVar[tuple[str, ...]] = ("main",)
+
     class Options(SourceOptions):
         """Only the common options."""
 
@@ -144,6 +146,8 @@ class TriggerSource(Source):
 
     Without a trigger it runs one cycle and has finished: the way of a finite input.
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ("cycle",)
 
     def __init__(
         self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None

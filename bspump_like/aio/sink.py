@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..abc import Backoff, BackoffOptions, Context, Event, ProcessorOptions, Sink
 from ..config import option
@@ -36,6 +36,8 @@ class AsyncSink(Sink):
             async def consume(self, context, event):
                 await self.client.post("/events", json=event)
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ("consume",)
 
     class Options(AsyncSinkOptions):
         """Length of the queue, and how to wait between tries."""

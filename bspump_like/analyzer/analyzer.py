@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
@@ -50,6 +50,8 @@ class Analyzer(Processor):
                 if self.largest > 1_000_000:
                     self.send_alarm({"largest": self.largest})
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ("evaluate",)
 
     class Options(AnalyzerOptions):
         """How often to look, and where alarms go."""
@@ -140,6 +142,8 @@ class Analyzer(Processor):
 
 class MatrixAnalyzer(Analyzer):
     """An analyzer that keeps its figures in a matrix, its own or one that has an id."""
+
+    to_override: ClassVar[tuple[str, ...]] = ("evaluate",)
 
     Matrix: Any
 

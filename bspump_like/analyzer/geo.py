@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..config import option
 from ..matrix import GeoMatrix, PersistentGeoMatrix
@@ -39,6 +39,8 @@ class GeoAnalyzer(MatrixAnalyzer):
             def evaluate(self, context, event):
                 self.GeoMatrix.Array[self.GeoMatrix.project_equirectangular(event["lat"], event["lon"])] += 1
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ("evaluate",)
 
     class Options(GeoAnalyzerOptions):
         """The box on the map."""

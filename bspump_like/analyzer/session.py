@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..matrix import PersistentSessionMatrix, SessionMatrix
 from .analyzer import MatrixAnalyzer
@@ -31,6 +31,8 @@ class SessionAnalyzer(MatrixAnalyzer):
                     self.send_alarm(sessions.decode_row(row))
                     sessions.close_row(event["session"])
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ("evaluate",)
 
     def __init__(
         self,

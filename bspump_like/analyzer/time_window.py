@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..matrix import PersistentTimeWindowMatrix, TimeWindowMatrix
 from .analyzer import MatrixAnalyzer
@@ -34,6 +34,8 @@ class TimeWindowAnalyzer(MatrixAnalyzer):
                 for row in busy.nonzero()[0]:
                     self.send_alarm({"busy": self.TimeWindow.get_row_name(row)})
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ("evaluate",)
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigError, Problem
 from . import registry as kinds
 from . import shape, workers
+from .abstract import check_loads
 from .circles import circles, ways
 from .links import Links
 from .loader import Definition, load
@@ -107,6 +109,7 @@ class PumpBuilder:
     def construct_lookup(self, app: BSPumpApplication, svc: BSPumpService, lookup: Mapping[str, Any]) -> Lookup:
         """Construct one lookup and add it to the service."""
         built: Lookup = self._shared(app, svc, lookup, kinds.LOOKUP, "lookups")
+        self._report.add(dataclasses.replace(one, path=(*self._path(lookup), *one.path)) for one in check_loads(built))
         self._add(svc.add_lookup, built, lookup)
         return built
 

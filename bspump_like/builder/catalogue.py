@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 
 from ..config import Option, Options
 from ..errors import ConfigError, Problem
+from .abstract import undefined
 from .registry import PACKAGE, announced_components, import_component_module, own_components
 
 _KINDS = {
@@ -78,6 +79,11 @@ class Entry:
     def kind(self) -> str:
         """What it is, in a word."""
         return kind_of(self.component)
+
+    @property
+    def is_base(self) -> bool:
+        """Tell whether it is only there to be extended, so that no definition can name it."""
+        return undefined(self.component) is not None
 
     @property
     def summary(self) -> str:

@@ -45,7 +45,6 @@ MODULES = {name: instead for name, (_, instead) in _MODULES.items()}
 
 CLASSES = {
     **{cls: instead for classes, instead in _MODULES.values() for cls in classes.split()},
-    "DeclarativeTimeWindowAnalyzer": "use TimeWindowAnalyzer, or GroupByAggregator",
     "FileBatchLookupProvider": _LOOKUP_PROVIDER,
     "HTTPBatchLookupProvider": "a lookup loads itself: give FileLookup a 'source_url'",
     "MemcachedLookup": "load the table with FileLookup",

@@ -14,13 +14,14 @@ import importlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ..config import nearest
 from ..errors import ConfigError, MissingDependency, Problem
+from .abstract import check_usable
 from .contract import CLASSES, MODULES
 
 PACKAGE = __package__.partition(".")[0]
@@ -145,6 +146,7 @@ class Registry:
         base, refused = kind.classes()
         if not isinstance(found, type) or not issubclass(found, base) or issubclass(found, refused):
             raise _problem(f"{name} is {_described(found)}, and a {kind.name} is expected here", "class")
+        check_usable(found, _known_classes)
         return found
 
     def _known(self, name: str) -> ModuleType:
@@ -275,6 +277,17 @@ def _instead(name: str, key: str, instead: str) -> ConfigError:
 
 def _problem(message: str, key: str, hint: str = "") -> ConfigError:
     return ConfigError([Problem(message, (key,), hint=hint)])
+
+
+def _known_classes() -> Iterator[type]:
+    """Iterate over the classes of this package that can be imported here."""
+    for name, module in own_components().items():
+        try:
+            found = getattr(import_component_module(module), name, None)
+        except (ConfigError, ImportError):
+            continue  # an optional package is not installed
+        if isinstance(found, type):
+            yield found
 
 
 def _described(found: Any) -> str:

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the list, or one component."""
     from ..builder import catalogue
 
-    every = list(catalogue.entries()) if not _is_class(options.name) else []
+    every = [one for one in catalogue.entries() if not one.is_base] if not _is_class(options.name) else []
     some = [one for one in every if options.name in (None, one.kind, f"{one.kind}s", one.folder, one.folder.partition(".")[0])]
     if some:
         _print_all(some, as_json=options.json)
@@ -109,6 +109,8 @@ def _page(one: Entry) -> Iterable[str]:
     yield f"{one.name}: a {one.kind} of {one.module}"
     yield ""
     yield from one.description.splitlines()
+    if one.is_base:
+        yield from ("", "It is there to be extended in Python; no definition can name it.")
     if one.arguments():
         yield from ("", "args")
         for argument in one.arguments():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..abc import Context, Event, Processor, Sink
 
@@ -65,6 +65,8 @@ class RouterSink(RouterMixIn, Sink):
                 self.route(context, event, f"{event['country']}.*InternalSource")
     """
 
+    to_override: ClassVar[tuple[str, ...]] = ("process",)
+
 
 class RouterProcessor(RouterMixIn, Processor):
     """A processor whose `process` you override to `route` events to other pipelines on their way.
@@ -78,3 +80,5 @@ class RouterProcessor(RouterMixIn, Processor):
                     self.route(context, event, "Alarms.*InternalSource")
                 return event
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ("process",)

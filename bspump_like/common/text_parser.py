@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
@@ -42,6 +42,8 @@ class TextParser(Processor):
                     raise ValueError("nobody shouts")
                 return {"said": text.lower()}
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ("parse",)
 
     class Options(TextParserOptions):
         """Where the text stands, and where the result goes."""

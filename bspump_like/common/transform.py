@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from ..abc import Context, Event, Processor
 
@@ -34,6 +34,8 @@ class MappingTransformator(Processor):
             def build(self, app):
                 return {"Price": lambda key, value: ("price", float(value)), "Secret": lambda key, value: None}
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ("build",)
 
     def __init__(
         self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
@@ -33,6 +33,8 @@ class HashingBaseProcessor(Processor):
                 event["digest"] = self.digest(event["body"])
                 return event
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ("process",)
 
     class Options(HashingOptions):
         """Which function, which form."""

@@ -8,7 +8,7 @@ import functools
 import io
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..abc import Context, Event, Position, SourceOptions, TriggerSource
 from ..config import Seconds, option
@@ -78,6 +78,8 @@ class FileABCSource(TriggerSource):
                     await self.process(word)
                     await self.simulate_event()
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ("read",)
 
     class Options(FileSourceOptions):
         """The options of every file source."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 from ..config import Option, Seconds, nearest
 from ..errors import ConfigError, Problem
@@ -23,6 +23,8 @@ class Trigger:
     A source gets its trigger in `build`: `FileLineSource(app, self).on(PeriodicTrigger(app, 60))`. All of it runs on the event
     loop; nothing here may be called from a thread.
     """
+
+    to_override: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self, app: BSPumpApplication, max_triggered: int | None = None, id: str | None = None, *, overlap: Overlap = "skip"

@@ -104,6 +104,26 @@ MISTAKES = [
         "(expression of the id; several values: [origin, number])\n    [a, b\n         ^",
     ),
     Mistake(
+        "a class that is there to be extended",
+        HEAD + "  processors:\n  - class: TextParser\n" + SINK,
+        "pump.yaml:5: TextParser is there to be extended, and defines no parse(text) (use CSVParserProcessor, "
+        "GrokParserProcessor, KeyValueParserProcessor, PatternParserProcessor, SyslogParserProcessor, XMLParserProcessor or a "
+        "class of your own that defines parse)",
+    ),
+    Mistake(
+        "a base class that many extend",
+        HEAD + "  sink: {module: bspump.abc.sink, class: Sink}\n",
+        "pump.yaml:4: Sink is there to be extended, and defines no process(context, event) (use AvroSink, "
+        "ElasticSearchSink, FileBlockSink, FileCSVSink, FileJSONSink, FileLineSink, ... or a class of your own that defines "
+        "process)",
+    ),
+    Mistake(
+        "a lookup that has nowhere to load from",
+        "lookups:\n- {id: L, class: DictionaryLookup}\n" + HEAD + SINK,
+        "pump.yaml:2: DictionaryLookup has nowhere to load its table from (give it a 'source_url' or a 'master_url', or use "
+        "FileLookup)",
+    ),
+    Mistake(
         "a matrix that is not there",
         "matrices:\n- {id: Users, class: NamedMatrix}\n"
         + HEAD + SINK + "  processors:\n  - {class: MatrixUpdater, config: {matrix: User, row: user, cells: count}}\n",

@@ -19,7 +19,7 @@ def out(capsys, *arguments, code=0):
 def test_every_component_is_listed_with_kind_and_summary(capsys):
     printed = out(capsys, "list")
     for one in entries():
-        assert f"  {one.name} " in printed
+        assert (f"  {one.name} " in printed) is not one.is_base
     line = next(line for line in printed.splitlines() if line.startswith("  FileCSVSource "))
     assert line.split()[1] == "source"
     assert printed.startswith("a")
@@ -44,6 +44,11 @@ def test_one_component_is_told_whole(capsys):
 
     printed = out(capsys, "list", "PeriodicTrigger")
     assert "\nargs\n  interval  (default empty)\n" in printed
+
+
+def test_a_class_that_is_there_to_be_extended_is_told_and_not_listed(capsys):
+    assert "TextParser" not in [line.split()[0] for line in out(capsys, "list", "common").splitlines()[1:]]
+    assert "\nIt is there to be extended in Python; no definition can name it.\n" in out(capsys, "list", "TextParser")
 
 
 def test_json_has_what_is_declared(capsys):
