@@ -75,8 +75,10 @@ class ColumnMatrix(NamedMatrix):
         self._view(rows)
 
     def _by_column(self, rows: int) -> Array:
-        shape = self.build_shape(rows)
-        return self._allocate((2 * self.Columns, rows, *shape[2:]))
+        return self._allocate(self._shape_of_cells(rows))
+
+    def _shape_of_cells(self, rows: int) -> tuple[int, ...]:
+        return (2 * self.Columns, rows, *self.build_shape(rows)[2:])
 
     def _view(self, rows: int) -> None:
         used = self._cells[self._offset : self._offset + self.Columns, :rows]
@@ -97,7 +99,7 @@ class ColumnMatrix(NamedMatrix):
     def _resize(self, rows: int) -> None:
         cells, used = self._own(), len(self.Array)
         if rows > cells.shape[1]:
-            grown = self._by_column(max(rows, 2 * cells.shape[1]))
+            grown = self._allocate_for(rows, 2 * cells.shape[1])
             grown[: self.Columns, :used] = cells[self._offset : self._offset + self.Columns, :used]
             self._cells, self._offset = grown, 0
         elif rows < used:
@@ -125,14 +127,15 @@ class ColumnMatrix(NamedMatrix):
         cells, columns, zero = self._own(), self.Columns, np.zeros((), self.DType)
         rows = len(self.Array)
         if count >= columns:
-            cells[self._offset : self._offset + columns] = zero
+            cells[self._offset : self._offset + columns, :rows] = zero
         else:
-            cells[self._offset : self._offset + count] = zero  # what is outside of the window is zero, always
+            cells[self._offset : self._offset + count, :rows] = zero  # what is outside of the window is zero, always
             self._offset += count
             if self._offset + columns > len(cells):
                 kept = columns - count
-                cells[:kept] = cells[self._offset : self._offset + kept]  # two halves: they do not overlap
-                cells[self._offset : self._offset + kept] = zero
+                # Two halves: they do not overlap.
+                cells[:kept, :rows] = cells[self._offset : self._offset + kept, :rows]
+                cells[self._offset : self._offset + kept, :rows] = zero
                 self._offset = 0
             self._view(rows)
         self._head += count
@@ -145,7 +148,7 @@ class ColumnMatrix(NamedMatrix):
     def _copied(self) -> tuple[Array, dict[str, Array]]:
         # In a ring, each column in the place of its number: one that moves in the matrix stays where it is in the store.
         used = self._cells[self._offset : self._offset + self.Columns, : len(self.Array)]
-        cells, memory = self._stored.copy(used, self._cells.nbytes, turn=self._ring_start())
+        cells, memory = self._stored.copy(used, turn=self._ring_start())
         return memory, {"cells": cells, _WARMING: self.WarmingUpCount.copy()}
 
     def _ring_start(self) -> int:

@@ -13,6 +13,7 @@ from ..config import Configurable, Options, option
 from ..errors import ConfigError
 from .closed import ClosedRows
 from .dtypes import describe_dtype, parse_dtype
+from .room import LARGE, ROOM, roomy_zeros
 from .scatter import scatter
 from .stateful import Stateful
 
@@ -44,8 +45,9 @@ class Matrix(Configurable, Stateful):
     """Rows of cells of one type, shared by the parts of a pump; `Array` is the numpy array.
 
     A matrix begins with one row, which is closed. `add_row` opens a closed row or grows the array, `close_row` gives one back,
-    `flush` removes what is closed. In memory the array stands in a larger buffer, which doubles when it is full, so growing
-    costs little; a view of `Array` that somebody keeps is out of date when rows were added or removed.
+    `flush` removes what is closed. In memory the array stands in a larger buffer: it doubles when it is full, and from 4 MiB on
+    it gets 4 GB of addresses at once, which the system fills with memory as rows are used. A view of `Array` that somebody keeps
+    is out of date when rows were added or removed.
 
     A part that holds a matrix in an attribute (`self.Matrix = app.pump_service.locate_matrix(id)`) and changes it takes part
     in its snapshots: with each barrier of its pipelines the matrix is stored together with their positions, so that after
@@ -142,6 +144,19 @@ class Matrix(Configurable, Stateful):
         """Return new cells, all zero; overridden where they live in a file."""
         return np.zeros(shape, dtype=self.DType)
 
+    def _allocate_for(self, rows: int, doubled: int) -> Array:
+        """Return new cells for so many rows and more: twice as many as there were, or, where that is much, room for very many."""
+        shape = self._shape_of_cells(max(rows, doubled))
+        size = int(np.prod(shape)) * self.DType.itemsize
+        if not self.keeps and LARGE < size < ROOM:
+            roomy = roomy_zeros(self._shape_of_cells(max(rows, doubled) * ROOM // size), self.DType)
+            if roomy is not None:
+                return roomy
+        return self._allocate(shape)
+
+    def _shape_of_cells(self, rows: int) -> tuple[int, ...]:
+        return self.build_shape(rows)
+
     def _own(self) -> Array:
         """Return the buffer that `Array` is the used part of; an array that somebody else put there is taken over."""
         if self.Array is not self._array:
@@ -156,7 +171,7 @@ class Matrix(Configurable, Stateful):
     def _resize(self, rows: int) -> None:
         cells, used = self._own(), len(self.Array)
         if rows > len(cells):
-            grown = self._allocate(self.build_shape(max(rows, 2 * len(cells))))
+            grown = self._allocate_for(rows, 2 * len(cells))
             grown[:used] = cells[:used]
             cells = self._cells = grown
         elif rows < used:

@@ -115,33 +115,36 @@ class Stored:
         self.memory: Array | None = None
         self.spare: Array | None = None
 
-    def preparation(self, room: int) -> Callable[[], None] | None:
-        """Return what gets memory for so many bytes, None when there is enough."""
-        if self.spare is not None and len(self.spare) >= room:
+    def preparation(self, needed: int) -> Callable[[], None] | None:
+        """Return what gets memory for so many bytes and some more, None when there is enough."""
+        if self.spare is not None and len(self.spare) >= needed:
             return None
 
         def prepare() -> None:
-            self.spare = fresh_memory(room)
+            self.spare = fresh_memory(_with_room(needed))
 
         return prepare
 
-    def copy(self, cells: Array, room: int, turn: int = 0) -> tuple[Array, Array]:
+    def copy(self, cells: Array, turn: int = 0) -> tuple[Array, Array]:
         """Return a copy of cells, and the memory that it stands in.
 
         Args:
             cells: What to copy.
-            room: Bytes that they may soon need.
             turn: The first of them becomes the one with this index, and the last of them come before it.
         """
         spare, self.spare = self.spare, None
         if spare is None or len(spare) < cells.nbytes:
-            spare = np.empty(max(room, cells.nbytes), np.uint8)
+            spare = np.empty(_with_room(cells.nbytes), np.uint8)
         plain = f"V{cells.dtype.itemsize}"  # bytes as they are: copying field by field is slow
         copied = spare[: cells.nbytes].view(plain).reshape(cells.shape)
         given, rest = cells.view(plain), len(cells) - turn
         np.copyto(copied[turn:], given[:rest])
         np.copyto(copied[:turn], given[rest:])
         return copied.view(cells.dtype), spare
+
+
+def _with_room(needed: int) -> int:
+    return needed + needed // 2
 
 
 def fresh_memory(size: int) -> Array:

@@ -39,7 +39,8 @@ class Stateful(SharedState):
             ProcessingError
         ):  # a sum that does not fit: who fed it has halted, and the barrier waits
             self.settle()
-        return self._stored.preparation(self._own().nbytes)
+        self._own()
+        return self._stored.preparation(self.Array.nbytes)
 
     def save(self) -> Saved:
         """Return the matrix as it is now, for the store."""
@@ -53,7 +54,7 @@ class Stateful(SharedState):
 
     def _copied(self) -> tuple[Numbers, dict[str, Numbers]]:
         """Return memory, and what is to be stored of the cells: stream -> contiguous cells that stand in it."""
-        cells, memory = self._stored.copy(self.Array, self._cells.nbytes)
+        cells, memory = self._stored.copy(self.Array)
         return memory, {"cells": cells}
 
     def _saved_names(self) -> SavedNames | None:
