@@ -19,7 +19,7 @@ from .includes import is_below
 from .limits import MAX_SECRET, MAX_VARIABLES_DEEP, Budget
 from .origins import Origins
 from .positions import KeyPath
-from .references import NAME, REFERENCE, as_text, whole
+from .references import NAME, REFERENCE, as_text, broken, explain, whole
 from .settings import settings
 
 SECRETS = (Path("/run/secrets"), Path("/var/run/secrets"), Path("/run/credentials"))
@@ -118,7 +118,16 @@ class Expansion:
             self._budget.take(characters=len(made))
             return made
 
-        return _Value(REFERENCE.sub(replace, text), outside=outside, secret=secret)
+        made, end = "", 0
+        for begin, closed in broken(text):
+            if begin[0].startswith("$$"):
+                made += REFERENCE.sub(replace, text[end : begin.start()])
+                end = begin.start() + 1
+            else:
+                message, hint = explain(text, begin, closed)
+                self.problems.append(Problem(message, path, hint=hint))
+                return _Value("")
+        return _Value(made + REFERENCE.sub(replace, text[end:]), outside=outside, secret=secret)
 
     def _copied(self, value: Any) -> Any:
         """Return a copy of a variable's value: no part of a definition is shared."""

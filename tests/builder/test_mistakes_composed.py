@@ -12,6 +12,28 @@ from .mistake import HEAD, SINK, TEMPLATE, Mistake
 
 MISTAKES = [
     Mistake(
+        "a reference that is not closed",
+        HEAD + "  sink: {class: FileLineSink, config: {path: '${out/x'}}\n",
+        "pump.yaml:4: the reference '${out/x' is not closed (write ${out}/x, or $${out/x for the text itself)",
+    ),
+    Mistake(
+        "a reference that is not closed, before others",
+        "variables: {out: a}\n" + HEAD + "  sink: {class: FileLineSink, config: {path: '${out/{worker}-${out}.json'}}\n",
+        "pump.yaml:5: the reference '${out/{worker}-${out}.json' is not closed (write ${out}/{worker}-${out}.json, or "
+        "$${out/{worker}-${out}.json for the text itself)",
+    ),
+    Mistake(
+        "a secret that is not closed",
+        "variables: {key: '${file:key'}\n" + HEAD + SINK,
+        "pump.yaml:1: the reference '${file:key' is not closed (write ${file:key}, or $${file:key for the text itself)",
+    ),
+    Mistake(
+        "a reference as the default of another",
+        "variables: {out: a}\n" + HEAD + "  sink: {class: FileLineSink, config: {path: '${OUT:${out}}/x'}}\n",
+        "pump.yaml:5: the reference '${OUT:${out}}' has another one as its default (give '${out}' a name under 'variables', "
+        "and write that variable here)",
+    ),
+    Mistake(
         "include: no such file",
         "include: other.yaml\n",
         "pump.yaml:1: cannot include other.yaml: there is no such file (relative paths start at the including file)",

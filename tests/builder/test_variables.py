@@ -38,6 +38,20 @@ def test_a_variable_may_hold_others_and_wins_over_the_environment(monkeypatch: p
     assert config({"hosts": ["${HOST}", {"x": "${REGION}"}]}, "${hosts}") == ["outside", {"x": "eu"}]
 
 
+@pytest.mark.parametrize(("text", "means"), [
+    ("^a{2}$", "^a{2}$"), ("$", "$"), ("${", "${"), ("a$1 ${1} ${} ${#x} $x", "a$1 ${1} ${} ${#x} $x"), ("${v/a/b}", "${v/a/b}"),
+    ("[${]{2}${n}", "[${]{2}5"), ("$${n", "${n"), ("$${a:${n}}-${n}", "${a:5}-5"), ("${n}-$${x/${n}", "5-${x/5"),
+])  # fmt: skip
+def test_a_dollar_that_begins_no_reference_is_text(text: str, means: str) -> None:
+    assert config({"n": 5}, text) == means
+
+
+def test_many_dollars_do_not_take_long() -> None:
+    text = "$${a:" * 100_000
+
+    assert config({}, text) == "${a:" * 100_000
+
+
 def test_each_place_gets_a_value_of_its_own() -> None:
     tree = load({"variables": {"v": {"a": [1]}}, "pipelines": [{"config": {"x": "${v}"}}, {"config": {"x": "${v}"}}]}).tree
     first, second = (one["config"]["x"] for one in tree["pipelines"])
