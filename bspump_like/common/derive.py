@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import datetime
+import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
 from ..config import nearest, option
-from ..expression import check_lookups, compile_assignments, lookups_of, provided_by
+from ..errors import ConfigError, Problem
+from ..expression import ExpressionError, check_lookups, compile_assignments, lookups_of, provided_by
 from ..expression.assign import Assignment
-from ..expression.program import Source
+from ..expression.program import Evaluate, Source
 from ..expression.provided import ANYWHERE
 
 if TYPE_CHECKING:
@@ -39,15 +42,40 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
 _OPS = (*_SIGNS, *_FUNCTIONS)
 
 
-def read_fields(declared: Any) -> list[Assignment]:
-    """Return the assignments that the option `fields` declares.
+def read_fields(declared: Mapping[str, Any], names: Mapping[str, Any]) -> tuple[list[Assignment], Evaluate]:
+    """Return the assignments that the option `fields` declares, and the function that does them.
+
+    Args:
+        declared: Field -> what it is made of.
+        names: What a pump provides to expressions.
 
     Raises:
-        ValueError: It declares none; names the field.
+        ConfigError: With every field that is wrong, each with its path.
     """
-    if not isinstance(declared, Mapping):
-        raise ValueError("expected field names with what they are made of")
-    return [_assignment(target, one) for target, one in declared.items()]
+    assignments: list[Assignment] = []
+    problems: list[Problem] = []
+
+    def attempt(target: Any, compile: Callable[[], Any]) -> Any:
+        try:
+            return compile()
+        except ValueError as error:
+            said = str(error)
+            said = said if said.startswith("field ") else f"field '{target}': {said}"
+            problems.append(Problem(said, ("fields", target)))
+            return None
+
+    for target, one in declared.items():
+        read = attempt(target, functools.partial(_assignment, target, one))
+        if read is not None:
+            assignments.append(read)
+    if not problems:
+        try:
+            return assignments, compile_assignments(assignments, names=names)
+        except ExpressionError as error:
+            together = Problem(str(error), ("fields",))
+    for one in assignments:  # each alone: one that is wrong must not hide the next
+        attempt(one.target, functools.partial(compile_assignments, [one], names=ANYWHERE))
+    raise ConfigError(problems or [together])
 
 
 def _assignment(target: Any, declared: Any) -> Assignment:
@@ -94,11 +122,6 @@ def _argument(target: str, declared: Any) -> ast.expr:
     return ast.Constant(declared)
 
 
-def _checked(declared: Any) -> Any:
-    compile_assignments(read_fields(declared), names=ANYWHERE)
-    return declared
-
-
 class DeriveProcessor(Processor):
     """Set fields by expressions, in place and in order; later ones may use earlier ones.
 
@@ -137,17 +160,18 @@ class DeriveProcessor(Processor):
     class Options(ConcurrencyOptions):
         """The fields."""
 
-        fields: dict[str, Any] = option(
-            help="field -> expression", parse=_checked, example={"gain": "dep_delay - arr_delay"},
-        )  # fmt: skip
+        fields: dict[str, Any] = option(help="field -> expression", example={"gain": "dep_delay - arr_delay"})
 
     def __init__(
         self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None
     ) -> None:
         """See `Processor`."""
         super().__init__(app, pipeline, id, config)
-        self._assignments = read_fields(self.options.fields or {})
-        self._derive = compile_assignments(self._assignments, names=provided_by(app))
+        try:
+            self._assignments, self._derive = read_fields(self.options.fields or {}, provided_by(app))
+        except ConfigError as error:
+            where = f"pipeline {pipeline.Id}, {self.Id}"
+            raise ConfigError([dataclasses.replace(problem, where=where) for problem in error.problems]) from None
         if type(self).process is DeriveProcessor.process:
             # Called for every event: without a method around it that calls it.
             self.process = self._derive  # type: ignore[assignment,method-assign]

@@ -124,6 +124,15 @@ MISTAKES = [
         "FileLookup)",
     ),
     Mistake(
+        "several computed fields",
+        HEAD + "  processors:\n  - class: DeriveProcessor\n    config:\n      fields:\n        a: n +\n        b: n + 1\n"
+        "        c: rund(n)\n        d: {op: ad, args: [n, 1]}\n" + SINK,
+        "pump.yaml:8: pipeline P, DeriveProcessor: field 'a': column 4: the expression ends too early\n    n +\n       ^",
+        "pump.yaml:10: pipeline P, DeriveProcessor: field 'c': column 1: there is no function 'rund'; did you mean 'round'?\n"
+        "    rund(n)\n    ^",
+        "pump.yaml:11: pipeline P, DeriveProcessor: field 'd' has an unknown op 'ad', did you mean 'add'?",
+    ),
+    Mistake(
         "a matrix that is not there",
         "matrices:\n- {id: Users, class: NamedMatrix}\n"
         + HEAD + SINK + "  processors:\n  - {class: MatrixUpdater, config: {matrix: User, row: user, cells: count}}\n",
