@@ -9,6 +9,7 @@ from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
 from ..config import option
 from ..errors import ConfigError, Problem
+from .absent import MISSING, lacking
 from .generated import Scope, generate
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ class SelectProcessor(Processor):
         {"class": "SelectProcessor", "config": {"keep": ["id", "delay"], "rename": {"delay": "minutes"}, "set": {"v": 1}}}
 
     In: dict. Out: with `keep` or `rename` a new dict, otherwise the same. `keep`, `remove` and `rename` use the names that the
-    event came with; `set` comes last. Fields that are missing are passed over. Raises: AttributeError, if the event is not
-    a dict.
+    event came with; `set` comes last. Fields that are missing are passed over, unless `missing` says otherwise: where every
+    event has all of them, `missing: reject` finds a name that is misspelt. Raises: Reject, for a field that is missing, with
+    `missing: reject`; AttributeError, if the event is not a dict.
 
     Example:
         pipelines:
@@ -41,6 +43,7 @@ class SelectProcessor(Processor):
         keep: list[str] = option([], "fields to keep; empty: all", example=["id", "name"])
         remove: list[str] = option([], "fields to remove")
         rename: dict[str, str] = option({}, "old name -> new name", example={"faa": "airport"})
+        missing: str = option("skip", **MISSING)
         set: dict[str, Any] = option({}, "field -> constant value", example={"version": 1})
 
     def __init__(
@@ -63,7 +66,15 @@ class SelectProcessor(Processor):
             self.process = self._run  # type: ignore[assignment,method-assign]
 
     def _generated(self, removed: list[str]) -> Callable[[Context, Event], Event]:
-        scope, lines = Scope(), []
+        scope, lines = Scope(lacking=lacking), []
+        fields = list(dict.fromkeys(self.options.keep or [*removed, *self._rename]))
+        named, instead = scope.bind(fields), self.options.missing
+        absent = {
+            "drop": "return None", "reject": f"raise lacking(event, {named})",
+            "null": f"event = {{**{scope.bind(dict.fromkeys(fields))}, **event}}",
+        }  # fmt: skip
+        if fields and instead != "skip":
+            lines += [f"if not {scope.bind(frozenset(fields))} <= event.keys():", f"    {absent[instead]}"]
         if self.options.keep:
             names = [(field, self._rename.get(field, field)) for field in self.options.keep]
             items = ", ".join(f"{scope.bind(new)}: event[{scope.bind(old)}]" for old, new in names)

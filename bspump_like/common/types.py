@@ -10,6 +10,7 @@ from ..abc.processor import ConcurrencyOptions
 from ..casting import NULL_VALUES, cast_of, parse_fields, to_int, type_name
 from ..config import option
 from ..errors import ProcessingError
+from .absent import MISSING, lacking
 from .generated import Scope, generate
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ class CastProcessor(Processor):
         {"class": "CastProcessor", "config": {"fields": {"delay": "int", "day": {"type": "date", "format": "%d.%m.%Y"}}}}
 
     In: dict, usually of text, such as a CSV row. Out: the same dict; with `drop_unlisted` a new one. A value that is None or
-    one of `null_values` becomes None; a field that is missing stays missing.
-    Raises: ProcessingError, naming field and value, if a value does not fit; the event is unchanged then.
+    one of `null_values` becomes None; a field that is missing stays missing, unless `missing` says otherwise: where every event
+    has all of them, `missing: reject` finds a name that is misspelt.
+    Raises: ProcessingError, naming field and value, if a value does not fit; Reject, for a field that is missing, with
+    `missing: reject`; the event is unchanged then.
 
     Example:
         pipelines:
@@ -44,6 +47,7 @@ class CastProcessor(Processor):
             example={"dep_delay": "int"},
         )  # fmt: skip
         null_values: list[str] = option(NULL_VALUES, "text that means no value, in the fields above")
+        missing: str = option("skip", **MISSING)
         drop_unlisted: bool = option(False, "leave out the fields that are not listed")
 
     def __init__(
@@ -52,6 +56,7 @@ class CastProcessor(Processor):
         """See `Processor`."""
         super().__init__(app, pipeline, id, config)
         self._casts = [(name, cast_of(wanted)) for name, wanted in (self.options.fields or {}).items()]
+        self._names = frozenset(name for name, _ in self._casts)
         self._null_values = frozenset((None, *self.options.null_values))
         self._drop_unlisted: bool = self.options.drop_unlisted
         self._cast_all = self._generated()
@@ -78,7 +83,14 @@ class CastProcessor(Processor):
             return self._cast_present(event)  # a field is missing, or does not fit: then it says which
 
     def _cast_present(self, event: Event) -> Event:
-        typed = {}
+        typed: dict[str, Any] = {}
+        missing = self.options.missing
+        if missing != "skip" and isinstance(event, Mapping) and not self._names <= event.keys():
+            if missing == "drop":
+                return None
+            if missing == "reject":
+                raise lacking(event, self.options.fields)
+            typed = {name: None for name, _ in self._casts if name not in event}
         nulls = self._null_values
         name = ""
         try:

@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from bspump_like import ConfigError, ProcessingError
+from bspump_like import ConfigError, ProcessingError, Reject
 from bspump_like.builder import PumpBuilder
 from bspump_like.common import DeriveProcessor, FilterProcessor, SelectProcessor
 from bspump_like.testing import run_pump
@@ -23,6 +23,25 @@ def test_select_removes_and_renames_by_the_names_that_came(make):
 def test_select_refuses_to_remove_what_it_keeps(make):
     with pytest.raises(ConfigError, match="'a' is to be removed and to be kept"):
         make(SelectProcessor, {"keep": ["a"], "remove": ["a"]})
+
+
+@pytest.mark.parametrize("what", [{"keep": ["a", "b"]}, {"remove": ["a", "b"]}, {"rename": {"a": "A", "b": "B"}}])
+def test_missing_says_what_becomes_of_an_event_that_lacks_a_field(make, what):
+    def select(missing, event):
+        return make(SelectProcessor, {**what, "missing": missing, "set": {"v": 1}}).process({}, event)
+
+    whole = select("skip", {"a": 1, "b": 2, "c": 3})
+    for missing in ("null", "drop", "reject"):
+        assert select(missing, {"a": 1, "b": 2, "c": 3}) == whole
+    assert select("skip", {"a": 1})["v"] == 1
+    assert select("null", {"a": 1, "c": 3}) == {name: (None if value == 2 else value) for name, value in whole.items()}
+    assert select("drop", {"a": 1}) is None
+    with pytest.raises(Reject, match=r"^the event has no field 'b': it has a, bb$"):
+        select("reject", {"a": 1, "bb": 2})
+
+
+def test_what_is_not_named_need_not_be_there(make):
+    assert make(SelectProcessor, {"set": {"v": 1}, "missing": "reject"}).process({}, {}) == {"v": 1}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bspump_like import ConfigError, ProcessingError
+from bspump_like import ConfigError, ProcessingError, Reject
 from bspump_like.casting import cast_of
 from bspump_like.common import CastProcessor
 
@@ -87,3 +87,24 @@ def test_text_of_a_datetime_comes_back_as_it(value):
 @given(st.booleans(), st.sampled_from([str, str.upper, str.title]))
 def test_text_of_a_bool_comes_back_as_it(value, spell):
     assert cast_of("bool")(spell(str(value))) is value
+
+
+@pytest.mark.parametrize("drop_unlisted", [False, True])
+def test_missing_says_what_becomes_of_an_event_that_lacks_a_field(make, drop_unlisted):
+    def cast(missing, event):
+        config = {"fields": {"b": "int", "a": "int"}, "missing": missing, "drop_unlisted": drop_unlisted}
+        return make(CastProcessor, config).process({}, event)
+
+    assert cast("skip", {"a": "1"}) == {"a": 1}
+    assert cast("null", {"a": "1"}) == {"a": 1, "b": None}
+    assert cast("drop", {"a": "1"}) is None
+    assert cast("reject", {"a": "1", "b": "2"}) == {"a": 1, "b": 2}
+    event = {"a": "1", "bb": "2"}
+    with pytest.raises(Reject, match=r"the event has no field 'b': it has a, bb$"):
+        cast("reject", event)
+    assert event == {"a": "1", "bb": "2"}
+    for missing in ("skip", "null", "drop", "reject"):
+        with pytest.raises(ProcessingError, match="field 'a' has 'x', which is no int"):
+            cast(missing, {"a": "x", "b": "1"})
+        with pytest.raises(ProcessingError, match="expected a dict"):
+            cast(missing, 5)
