@@ -136,7 +136,8 @@ class ElasticSearchSink(Sink):
         self._is_usual = self._feeder is None and (self._id_from_position or not self._has_id)
         # The action of usual documents for the index of now, up to the id; empty when that is to be found out anew.
         self._action_now = b""
-        self._places: dict[tuple[str, int], bytes] = {}  # partition -> the same with the beginning of the id
+        self._place: tuple[str, int] | None = None  # the partition of the last document
+        self._beginning = b""  # the action with the beginning of its id
         self._action = b"create" if options.data_stream else b"index"
         self._actions: dict[str, tuple[bytes, bytes]] = {}
         self._template = b""
@@ -223,7 +224,9 @@ class ElasticSearchSink(Sink):
                 place, offset = context.place, context.record.offset  # type: ignore[attr-defined]
             except AttributeError:
                 place, offset = self._position_of(context)
-            action = b'%b%d"}}\n' % (self._places.get(place) or self._place(place, action), offset)
+            if place is not self._place:  # many documents in a row are of one partition
+                self._begin_place(place, action)
+            action = b'%b%d"}}\n' % (self._beginning, offset)
         bulk = self._bulk
         documents = bulk.documents
         if raw is not None:
@@ -236,10 +239,10 @@ class ElasticSearchSink(Sink):
         if bulk.capacity <= 0:
             self._close(self._loaders[self._filling])
 
-    def _place(self, place: tuple[str, int], action: bytes) -> bytes:
-        """Return the action of documents from a partition, up to the offset."""
-        made = self._places[place] = action + dumps(f"{place[0]}:{place[1]}:")[:-1]
-        return made
+    def _begin_place(self, place: tuple[str, int], action: bytes) -> None:
+        """Make the action of documents from a partition, up to the offset."""
+        self._place = place
+        self._beginning = action + dumps(f"{place[0]}:{place[1]}:")[:-1]
 
     def _process_any(self, context: Context, event: Event) -> None:
         given = context.get("es_index") or (self._index_of is not None and self._index_of(context, event))
@@ -256,7 +259,7 @@ class ElasticSearchSink(Sink):
             body = self._body(event)
         loader, actions = self._loaders[self._filling], self._actions.get(index) or self._new_actions(index)
         if self._is_usual and not given and self._rollover.name:
-            self._places.clear()
+            self._place = None
             self._action_now = actions[self._has_id]
         if not self._has_id:
             action = actions[0]
