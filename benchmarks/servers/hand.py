@@ -18,11 +18,12 @@ import aiohttp
 import aiokafka
 import orjson
 
-from .work import Job, job_of_arguments, transform
+from .work import WORK, Job, job_of_arguments, transform
 
 COMMIT_EVERY = 0.1  # seconds
 RECORDS = {
     "null": 1000,
+    "cpu": 1000,
     "kafka": 2000,
     "elasticsearch": 1000,
 }  # at most, of one `getmany`: what was found to be cheapest
@@ -67,12 +68,12 @@ class Commits:
 
 async def to_null(job: Job, consumer: aiokafka.AIOKafkaConsumer) -> None:
     """Parse, transform, forget."""
-    commits, offsets, loads = Commits(consumer), Offsets(), orjson.loads
+    commits, offsets, loads, work = Commits(consumer), Offsets(), orjson.loads, WORK.get(job.path, transform)
     while True:
         records = await consumer.getmany(timeout_ms=100, max_records=RECORDS[job.path])
         for partition, messages in records.items():
             for message in messages:
-                transform(loads(message.value))
+                work(loads(message.value))
             offsets[partition] = messages[-1].offset + 1
         if offsets and commits.due():
             commits.begin(offsets)
@@ -160,7 +161,7 @@ async def to_search(job: Job, consumer: aiokafka.AIOKafkaConsumer, ids: bool = F
                 offsets = {}
 
 
-LOOPS = {"null": to_null, "kafka": to_kafka, "elasticsearch": to_search}
+LOOPS = {"null": to_null, "cpu": to_null, "kafka": to_kafka, "elasticsearch": to_search}
 
 
 async def to_search_once(job: Job, consumer: aiokafka.AIOKafkaConsumer) -> None:

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable
 
 from .cluster import Cluster, wrong
-from .systems import ROOT, System
+from .systems import ROOT, TO_NULL, System
 from .tree import Tree
 from .work import Job
 
@@ -55,7 +55,7 @@ class Run:
     Args:
         cluster: The servers.
         system: The system.
-        path: `null`, `kafka` or `elasticsearch`.
+        path: `null`, `cpu`, `kafka` or `elasticsearch`.
         topic: Where events come from.
         search: URL of the node for the system, if it is another way than ours.
     """
@@ -78,7 +78,7 @@ class Run:
             topic=self.topic,
             partitions=PARTITIONS,
             group=name,
-            output="" if self.path == "null" else name,
+            output="" if self.path in TO_NULL else name,
             folder=str(self.folder),
             workers=self.system.workers,
         )
@@ -127,9 +127,9 @@ class Run:
 
     async def progress(self) -> int:
         """Return how many events have come through: offsets committed, messages produced, documents indexed."""
-        if self.path == "null" and self.system.counter is not None:
+        if self.path in TO_NULL and self.system.counter is not None:
             return self.system.counter(self.job)
-        if self.path == "null":
+        if self.path in TO_NULL:
             return await self.cluster.committed(self.job.group, self.topic)
         if self.path == "kafka":
             return sum((await self.cluster.ends(self.job.output, PARTITIONS)).values())
@@ -201,7 +201,7 @@ async def throughput(cluster: Cluster, system: System, path: str, topic: str, co
     async with Run(cluster, system, path, topic) as run:
         taken = await run.through(count, limit)
         if taken.events == count:
-            if path != "null" and system.commits:
+            if path not in TO_NULL and system.commits:
                 await _until(lambda: cluster.committed(run.job.group, topic), count, run)
             await run.check(count)
         return taken

@@ -6,7 +6,7 @@ from typing import Any
 
 from bspump_like import Processor
 
-from .work import transform
+from .work import dissect, transform
 
 
 class Transform(Processor):
@@ -15,3 +15,11 @@ class Transform(Processor):
     def process(self, context: Any, event: Any) -> Any:
         """Do it."""
         return transform(event)
+
+
+class Dissect(Processor):
+    """More work, of which the CPU has much to do."""
+
+    def process(self, context: Any, event: Any) -> Any:
+        """Do it."""
+        return dissect(event)

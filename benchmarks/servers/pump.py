@@ -9,8 +9,10 @@ from typing import Any
 
 from .work import Job
 
+_WORK = {"cpu": "Dissect"}
 _SINKS = {
     "null": ("common", "NullSink", None, {}),
+    "cpu": ("common", "NullSink", None, {}),
     "kafka": ("kafka", "KafkaSink", "Kafka", {"topic": "output"}),
     "elasticsearch": ("elasticsearch", "ElasticSearchSink", "Search", {"index": "output"}),
 }
@@ -40,7 +42,7 @@ def definition(job: Job, sink: dict[str, Any] | None = None) -> dict[str, Any]:
                 ],
                 "processors": [
                     {"id": "Parse", "module": "bspump.common", "class": "JSONParserProcessor"},
-                    {"id": "Transform", "module": "benchmarks.servers.parts", "class": "Transform"},
+                    {"id": "Work", "module": "benchmarks.servers.parts", "class": _WORK.get(job.path, "Transform")},
                 ],
                 "sink": {"id": "Output", "module": f"bspump.{module}", "class": cls,
                          **({"args": {"connection": connection}} if connection else {}), "config": options},

@@ -10,7 +10,12 @@ from .latency import Latency
 from .measure import Taken
 from .systems import System
 
-TITLES = {"null": "Kafka to null", "kafka": "Kafka to Kafka", "elasticsearch": "Kafka to Elasticsearch"}
+TITLES = {
+    "null": "Kafka to null",
+    "cpu": "Kafka to null, CPU-bound",
+    "kafka": "Kafka to Kafka",
+    "elasticsearch": "Kafka to Elasticsearch",
+}
 
 
 @dataclasses.dataclass

@@ -11,7 +11,8 @@ from . import pump
 from .work import Job
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-PATHS = ("null", "kafka", "elasticsearch")
+PATHS = ("null", "cpu", "kafka", "elasticsearch")
+TO_NULL = ("null", "cpu")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +37,7 @@ class System:
     key: str
     title: str
     command: Callable[[Job], list[str]]
-    paths: tuple[str, ...] = PATHS
+    paths: tuple[str, ...] = ("null", "kafka", "elasticsearch")
     workers: int = 1
     commits: bool = True
     counter: Callable[[Job], int] | None = None
@@ -52,9 +53,9 @@ def by_module(name: str, python: str = sys.executable) -> Callable[[Job], list[s
     return lambda job: [python, "-m", f"benchmarks.servers.{name}", str(job.write())]
 
 
-HAND = System("hand", "loop written by hand, same clients, same guarantees", by_module("hand"))
-PUMP = System("pump", "this project, `pump run`", pump.command)
-PUMP2 = System("pump-2", "- with `--workers 2`", pump.command, paths=("null", "kafka"), workers=2, timed=False)
+HAND = System("hand", "loop written by hand, same clients, same guarantees", by_module("hand"), paths=PATHS)
+PUMP = System("pump", "this project, `pump run`", pump.command, paths=PATHS)
+PUMP2 = System("pump-2", "- with `--workers 2`", pump.command, paths=("null", "cpu", "kafka"), workers=2, timed=False)
 
 
 HAND_IDS = System(

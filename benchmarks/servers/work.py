@@ -6,10 +6,14 @@ Runs in the environments of the peers too: it needs the standard library and orj
 from __future__ import annotations
 
 import argparse
+import bisect
 import dataclasses
+import datetime
+import ipaddress
 import json
 import pathlib
 import random
+import re
 from typing import Any
 
 import orjson
@@ -38,13 +42,13 @@ class Job:
     """What a system is to do; its process gets it as a file of JSON.
 
     Attributes:
-        path: `null`, `kafka` or `elasticsearch`: where events go.
+        path: `null`, `cpu`, `kafka` or `elasticsearch`: where events go; `cpu` is null with more work for each.
         kafka: Address of a broker.
         search: URL of an Elasticsearch node.
         topic: Where events come from.
         partitions: Of both topics.
         group: Consumer group of this run alone.
-        output: Topic or index where events go; empty for null.
+        output: Topic or index where events go; empty for null and cpu.
         folder: A folder of this run alone.
         workers: Processes.
     """
@@ -112,6 +116,30 @@ def transform(event: dict[str, Any]) -> dict[str, Any]:
     event["micros"] = int(event["micros"])
     return event
 
+
+_BROWSER = re.compile(r"(Firefox|Safari|curl)/([0-9.]+)")
+_NETWORKS = [
+    int(network.network_address)
+    for half in ipaddress.ip_network("198.51.100.0/24").subnets()
+    for network in half.subnets(4)
+]
+
+
+def dissect(event: dict[str, Any]) -> dict[str, Any]:
+    """Do what pumps for web accesses are mostly busy with: browser, network, local time and parts of the path, in place."""
+    transform(event)
+    moment = datetime.datetime.fromisoformat(event["@timestamp"])
+    event["hour"], event["weekday"], event["time"] = moment.hour, moment.weekday(), moment.timestamp()
+    browser = _BROWSER.search(event["agent"])
+    if browser is not None:
+        event["browser"], event["version"] = browser.groups()
+    event["network"] = bisect.bisect(_NETWORKS, int(ipaddress.ip_address(event["client"])))
+    event["section"] = event["path"].split("/")[1]
+    return event
+
+
+WORK = {"cpu": dissect}
+"""Path -> the work, where it is another than `transform`."""
 
 INDEX = {
     "settings": {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "30s"},
