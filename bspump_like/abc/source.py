@@ -104,6 +104,10 @@ class Source(PipelinePart):
         """Tell whether `main` ends by itself, so that waiting for more is in vain when the pipeline has halted."""
         return False
 
+    def remark(self) -> str:
+        """Return what may come as a surprise of the way it is configured; `pump lint` says it. Empty: nothing."""
+        return ""
+
     def queued(self) -> int:
         """Return how many events of other pipelines wait here to be taken; a passive source with a queue says it."""
         return 0

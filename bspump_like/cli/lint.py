@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..service import PumpService
 
 EPILOG = """
 examples:
@@ -13,7 +18,7 @@ examples:
 
 Each file is checked with the others, so they may use each other's connections and lookups.
 prints: FILE:LINE: what is wrong (what to do), one line each, or OK
-        what may be meant so is a warning, which refuses nothing
+        what may be meant so is a warning, what may come as a surprise a note; they refuse nothing
 exit code: 0 nothing to mend, 1 something to mend
 """
 
@@ -44,8 +49,17 @@ def run(options: argparse.Namespace) -> int:
     for warning in warnings:
         print(warning, file=sys.stderr if options.quiet else sys.stdout)
     if not options.quiet:
+        for remark in _remarks(app.pump_service):
+            print(remark)
         print(f"OK: {_contents(app.pump_service)}")
     return 0
+
+
+def _remarks(service: PumpService) -> Iterator[str]:
+    for pipeline in service.Pipelines.values():
+        for source in pipeline.Sources:
+            if remark := source.remark():
+                yield f"note: {source.locate_address()}: {remark}"
 
 
 def _contents(service: object) -> str:

@@ -49,6 +49,14 @@ class Scan:
     failed: int = 0
     locked: int = 0
 
+    def counts(self) -> dict[str, int]:
+        """Return how many files have which state, by the contract's names."""
+        return {
+            "processed": self.processed, "failed": self.failed, "locked": self.locked,
+            "unprocessed": sum(not found.locked for found in self.files),
+            "all_files": len(self.files) + self.processed + self.failed,
+        }  # fmt: skip
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Selection:

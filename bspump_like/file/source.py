@@ -10,6 +10,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import asab
+
 from ..abc import Context, Event, Position, SourceOptions, TriggerSource
 from ..config import Seconds, option
 from ..errors import ConfigError, ConnectionLost, ProcessingError
@@ -17,6 +19,7 @@ from .codec import Compression, codec_of, members_of, require
 from .follow import Follow
 from .opened import FileStream, OpenedFile, take
 from .scan import Found, Scan, Selection, belongs_to, parse_share
+from .telling import of_nothing, of_renaming
 from .threads import in_thread
 
 if TYPE_CHECKING:
@@ -109,13 +112,13 @@ class FileABCSource(TriggerSource):
         if destination and os.path.exists(destination) and not os.path.isdir(destination):
             raise ConfigError(f"option 'move_destination' has {destination!r}, which is no directory")
         self._share = parse_share(self.options.share)
+        self._decided = "post" in (config or {}) or asab.Config.has_option(self.config_section, "post")
         self._waiting: dict[str, OpenedFile] = {}
         self._forgotten: dict[str, None] = {}
         self._settled = asyncio.Event()
         self._current: OpenedFile | None = None
         self._member: str | None = None
-        self._bytes_done = self._bytes_total = 0
-        self._calls = 0
+        self._bytes_done = self._bytes_total = self._calls = 0
         self._counts: dict[str, int] = {}
         self._gauge: Any = None
 
@@ -205,8 +208,11 @@ class FileABCSource(TriggerSource):
         scan = await in_thread(selection.scan)
         self.report(scan)
         if not scan.files:
-            self.say_no_files()
+            self.say_no_files(scan)
             return set()
+        if remark := self.remark():
+            self._decided = True
+            self.Pipeline.L.log(asab.LOG_NOTICE, "%s: %s", self.locate_address(), remark)
         todo = await in_thread(self._unread, scan.files)
         if not todo and not self.Triggers:
             self.Pipeline.L.warning(
@@ -239,13 +245,15 @@ class FileABCSource(TriggerSource):
             unread.append((found, stat.st_size))
         return unread
 
-    def say_no_files(self) -> None:
+    def remark(self) -> str:
+        """Say what becomes of files when the option `post` is left to its default; see `Source.remark`."""
+        return "" if self._decided or not self._renames else of_renaming(self.options.move_destination)
+
+    def say_no_files(self, scan: Scan) -> None:
         """Tell that nothing matches: an event for subscribers, and a warning when the source will not look again."""
         self.Pipeline.PubSub.publish("bspump.file_source.no_files!")
         if not self.Triggers or self.once:
-            self.Pipeline.L.warning(
-                "%s: no file matches the path %r; nothing to read", self.locate_address(), self.options.path
-            )
+            self.Pipeline.L.warning("%s: %s", self.locate_address(), of_nothing(self.options.path, scan))
 
     # One file
 
@@ -377,11 +385,7 @@ class FileABCSource(TriggerSource):
 
     def report(self, scan: Scan) -> None:
         """Note what a scan found, for `rest_get` and the contract's gauge."""
-        self._counts = {
-            "processed": scan.processed, "failed": scan.failed, "locked": scan.locked,
-            "unprocessed": sum(not found.locked for found in scan.files),
-            "all_files": len(scan.files) + scan.processed + scan.failed,
-        }  # fmt: skip
+        self._counts = scan.counts()
         service = self.App.get_service("asab.MetricsService")
         if service is None:
             return

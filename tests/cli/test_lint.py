@@ -54,6 +54,22 @@ def test_the_example_of_the_seed_runs(seed: Pump, name: str) -> None:
     assert "MyPipeline0: 2 in, 2 out" in done.stderr
 
 
+def test_lint_says_that_delivered_files_will_be_renamed_when_nobody_decided_it(
+    pump: Pump, write: Callable[[str, str], str]
+) -> None:
+    for post in ("", ", post: noop"):
+        write(
+            "f.yaml",
+            f"pipelines: [{{id: F, source: {{class: FileCSVSource, config: {{path: f.csv{post}}}}}, sink: {{class: NullSink}}}}]",
+        )
+        done = pump("lint", "f.yaml")
+        assert done.returncode == 0
+        assert done.stdout.startswith("note: F.*FileCSVSource: files that have been delivered are renamed") is (
+            not post
+        )
+        assert done.stdout.endswith("OK: 1 pipeline\n")
+
+
 def test_lint_starts_and_writes_nothing(pump: Pump) -> None:
     before = sorted(pump.directory.iterdir())
     done = pump("lint", "pump.yaml", "--allow", "parts")
@@ -115,7 +131,9 @@ MAIN = (
 )
 
 
-def test_the_configuration_says_where_a_definition_may_include_files_from(pump: Pump, write: Callable[[str, str], str]) -> None:
+def test_the_configuration_says_where_a_definition_may_include_files_from(
+    pump: Pump, write: Callable[[str, str], str]
+) -> None:
     write("shared/common.yaml", COMMON)
     write("pumps/main.yaml", MAIN)
     write("pump.conf", f"[pumpbuilder]\ninclude={pump.directory / 'shared'}\n")
@@ -129,7 +147,9 @@ def test_the_configuration_says_where_a_definition_may_include_files_from(pump: 
     assert (done.returncode, done.stdout) == (0, "OK: 2 pipelines\n"), done.stdout
 
 
-def test_a_definition_that_cannot_be_read_whole_is_not_held_against_another(pump: Pump, write: Callable[[str, str], str]) -> None:
+def test_a_definition_that_cannot_be_read_whole_is_not_held_against_another(
+    pump: Pump, write: Callable[[str, str], str]
+) -> None:
     write("one.yaml", "include: none.yaml\n" + COMMON.replace("NullSink", "NulSink"))
     write("two.yaml", MAIN.partition("\n")[2].replace("Common", "Elsewhere"))
 

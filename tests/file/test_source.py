@@ -220,6 +220,38 @@ def test_no_files_is_said(pump: Any, tmp_path: Path, caplog: Any) -> None:
     pump.run(source, {"path": str(tmp_path / "nothing*")})
     assert said == ["bspump.file_source.no_files!"]
     assert str(tmp_path / "nothing*") in caplog.text
+    assert "delivered" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({}, "renamed to NAME-processed; 'post: noop' leaves them"),
+        ({"move_destination": "done"}, "moved to 'done'; "),
+        ({"post": "move"}, ""),
+        ({"post": "noop"}, ""),
+        ({"post": "delete"}, ""),
+    ],
+)
+def test_that_files_are_renamed_is_said_once_unless_it_was_decided(
+    pump: Any, tmp_path: Path, monkeypatch: Any, caplog: Any, config: Any, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("f1", "f2"):
+        (tmp_path / name).write_text("a\n")
+    assert pump.run(FileLineSource, {"path": "f*", **config}) == [b"a\n"] * 2
+    assert caplog.text.count("files that have been delivered are") == (1 if told else 0)
+    assert told in caplog.text
+
+
+def test_who_finds_no_files_hears_what_they_are_called_now(pump: Any, tmp_path: Path, caplog: Any) -> None:
+    (tmp_path / "f1").write_text("a\n")
+    (tmp_path / "f2-failed").write_text("a\n")
+    config = {"path": str(tmp_path / "f?")}
+    assert pump.run(FileLineSource, config) == [b"a\n"]
+    assert pump.run(FileLineSource, config) == []
+    assert "1 that did have been delivered and end in -processed now ('post: noop' leaves names alone)" in caplog.text
+    assert "1 that did have failed and end in -failed now" in caplog.text
 
 
 @pytest.mark.parametrize("mode", ["rb", "r"])
