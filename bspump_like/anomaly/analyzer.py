@@ -10,7 +10,7 @@ from ..abc import Context, Event, Generator, ProcessorOptions
 from ..config import option
 from ..errors import ProcessingError
 from ..event_time import seconds_of
-from ..expression import Expression
+from ..expression import Expression, provided_by
 from .general import GeneralAnomaly
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class AnomalyAnalyzer(Generator):
     ) -> None:
         """See `Generator`."""
         super().__init__(app, pipeline, id, config)
-        self._type: Callable[[Context, Event], Any] = self.options.type.compile()
+        self._type: Callable[[Context, Event], Any] = self.options.type.compile(provided_by(app))
         self._dimensions: dict[str, list[str]] = self.options.key_dimensions
 
     def generate(self, context: Context, event: Event, depth: int) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import nearest
 from ..errors import ConfigError, Problem
+from ..expression import Expression, Template, check_lookups
 from ..policy import ErrorPolicy
 from .circles import Way
 from .positions import KeyPath
@@ -127,6 +128,7 @@ class Links:
             self._report.add(self._check_input(svc, address, path))
         for part, path in self._parts:
             self._report.add(self._check_options(svc, part, path))
+            self._report.add(self._check_expressions(part, path))
 
     def check_circles(self, found: Iterable[tuple[Problem, Way]]) -> None:
         """Say of the circles of all definitions those that begin in this one."""
@@ -141,6 +143,19 @@ class Links:
             if field.refers and value:
                 for named, place in _named(value, (*path, "config", name)):
                     yield from self._check_named(svc, field.refers, named, place)
+
+    def _check_expressions(self, part: Any, path: KeyPath) -> Iterator[Problem]:
+        """Yield the lookups that expressions of a part ask and that are not there, or not in time."""
+        asked = [(id, (name,)) for name, value in vars(part.options).items()
+                 if isinstance(value, Expression | Template) for id in value.lookups]  # fmt: skip
+        for id, keys in [*asked, *(part.asked_lookups() if hasattr(part, "asked_lookups") else ())]:
+            if self.known.incomplete or id in self.known.broken["lookups"]:
+                continue
+            try:
+                check_lookups(part.App, [id], "")
+            except ConfigError as error:
+                place = (*path, "config", *keys)
+                yield from (dataclasses.replace(problem, path=place) for problem in error.problems)
 
     def _check_named(self, svc: BSPumpService, kind: str, named: Any, path: KeyPath) -> Iterable[Problem]:
         if kind == "input":

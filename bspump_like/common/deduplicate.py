@@ -10,7 +10,7 @@ from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
 from ..config import Seconds, option
 from ..errors import ProcessingError
-from ..expression import Expression
+from ..expression import Expression, provided_by
 from ..recent import RecentLog
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class DeduplicateProcessor(Processor):
     ) -> None:
         """See `Processor`."""
         super().__init__(app, pipeline, id, config)
-        self._key: Callable[[Context, Event], Any] = self.options.key.compile()
+        self._key: Callable[[Context, Event], Any] = self.options.key.compile(provided_by(app))
         self._capacity: int = self.options.capacity
         self._ttl: float | None = self.options.ttl
         self._seen: set[Any] = set()

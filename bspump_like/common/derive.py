@@ -6,7 +6,7 @@ import ast
 import dataclasses
 import datetime
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..abc import Context, Event, Processor
@@ -176,14 +176,19 @@ class DeriveProcessor(Processor):
             # Called for every event: without a method around it that calls it.
             self.process = self._derive  # type: ignore[assignment,method-assign]
 
+    def asked_lookups(self) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+        """Yield the id of each lookup that an expression asks, and the keys in `config` that lead to it."""
+        for assignment in self._assignments:
+            for id in lookups_of([assignment.source.tree]):
+                yield id, ("fields", assignment.target)
+
     async def on_start(self) -> None:
         """Look whether the lookups that expressions ask are there.
 
         Raises:
             ConfigError: One is not.
         """
-        asked = lookups_of(assignment.source.tree for assignment in self._assignments)
-        check_lookups(self.App, asked, f"pipeline {self.Pipeline.Id}, {self.Id}")
+        check_lookups(self.App, (id for id, _ in self.asked_lookups()), f"pipeline {self.Pipeline.Id}, {self.Id}")
 
     def process(self, context: Context, event: Event) -> Event:
         """Return the event with its new fields."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..abc import Context, Event
 from ..abc.processor import ConcurrencyOptions
 from ..config import option
-from ..expression import compile_expression
+from ..expression import compile_expression, lookups_of, provided_by
+from ..expression.program import Source
+from ..expression.provided import ANYWHERE
 from .router import RouterProcessor
 
 if TYPE_CHECKING:
@@ -19,8 +21,12 @@ Condition = Callable[[Context, Event], Any]
 """Takes context and event, returns whether it holds."""
 
 
-def compile_condition(written: Any) -> Condition:
+def compile_condition(written: Any, names: Mapping[str, Any] = ANYWHERE) -> Condition:
     """Return the condition that an option declares: an expression, true or false.
+
+    Args:
+        written: What the option has.
+        names: What the pump provides to expressions.
 
     Raises:
         ValueError: It is none; names the column.
@@ -32,7 +38,22 @@ def compile_condition(written: Any) -> Condition:
         return condition
     if not isinstance(written, str):
         raise ValueError("expected an expression, such as: delay > 15")
-    return compile_expression(written)
+    return compile_expression(written, names=names)
+
+
+def checked_condition(written: Any) -> Any:
+    """Return what an option has for a condition, as it is.
+
+    Raises:
+        ValueError: It is none; names the column.
+    """
+    compile_condition(written)
+    return written
+
+
+def lookups_in(condition: Any) -> frozenset[str]:
+    """Return the ids of the lookups that a condition asks."""
+    return lookups_of([Source.of(condition).tree]) if isinstance(condition, str) else frozenset()
 
 
 def count_as_sent(pipeline: Pipeline) -> None:
@@ -68,7 +89,7 @@ class DivertProcessor(RouterProcessor):
         """The condition, and where to."""
 
         when: Any = option(
-            help="expression; events for which it holds leave here", parse=compile_condition, example="delay > 60"
+            help="expression; events for which it holds leave here", parse=checked_condition, example="delay > 60"
         )
         target: str = option(
             help="address of the source that gets them: `Pipeline` or `Pipeline.*Source`", refers="input"
@@ -88,7 +109,12 @@ class DivertProcessor(RouterProcessor):
             condition: In Python, a function in place of the option `when`: takes context and event.
         """
         super().__init__(app, pipeline, id, config if condition is None else {**(config or {}), "when": condition})
-        self._holds: Condition = self.options.when
+        self._holds: Condition = compile_condition(self.options.when, provided_by(app))
+
+    def asked_lookups(self) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+        """Yield the id of each lookup that the condition asks, and the keys in `config` that lead to it."""
+        for id in lookups_in(self.options.when):
+            yield id, ("when",)
 
     async def on_start(self) -> None:
         """Find the target; all pipelines are there by now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..abc import Context, Event, Processor
@@ -86,14 +86,18 @@ class FilterProcessor(Processor):
         holds, invert = compile_condition(where, names=names), self.options.invert
         return lambda context, event: event if bool(holds(context, event) and predicate(context, event)) != invert else None
 
+    def asked_lookups(self) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+        """Yield the id of each lookup that the condition asks, and the keys in `config` that lead to it."""
+        for id in lookups_of([read_condition(self.options.where).source.tree]):
+            yield id, ("where",)
+
     async def on_start(self) -> None:
         """Look whether the lookups that the condition asks are there.
 
         Raises:
             ConfigError: One is not.
         """
-        asked = lookups_of([read_condition(self.options.where).source.tree])
-        check_lookups(self.App, asked, f"pipeline {self.Pipeline.Id}, {self.Id}")
+        check_lookups(self.App, (id for id, _ in self.asked_lookups()), f"pipeline {self.Pipeline.Id}, {self.Id}")
 
     def process(self, context: Context, event: Event) -> Event:
         """Return the event or None."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..abc import Context, Event, Generator, Outcome, ProcessorOptions
 from ..config import Seconds, option
 from ..event_time import seconds_of
-from ..expression import Expression
+from ..expression import Expression, provided_by
 from ..recent import RecentLog
 from ..settlement import KEY, note
 
@@ -94,9 +94,10 @@ class JoinGenerator(Generator):
         """See `Generator`."""
         super().__init__(app, pipeline, id, config)
         options = self.options
-        self._is_left: Callable[[Context, Event], Any] = options.left.compile()
-        self._key: Callable[[Context, Event], Any] = options.key.compile()
-        self._time: Callable[[Context, Event], Any] = options.time.compile()
+        names = provided_by(app)
+        self._is_left: Callable[[Context, Event], Any] = options.left.compile(names)
+        self._key: Callable[[Context, Event], Any] = options.key.compile(names)
+        self._time: Callable[[Context, Event], Any] = options.time.compile(names)
         self._within: float = options.within
         self._merged = options.output == "merged"
         self._alone = {"inner": (), "left": (_LEFT,), "full": (_LEFT, _RIGHT)}[options.kind]

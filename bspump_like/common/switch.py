@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..abc import Context, Event, ProcessorOptions
 from ..abc.processor import ConcurrencyOptions
 from ..config import nearest, option
 from ..errors import ConfigError, Problem, ProcessingError
-from .divert import Condition, compile_condition, count_as_sent
+from ..expression import provided_by
+from .divert import Condition, compile_condition, count_as_sent, lookups_in
 from .router import RouterMixIn, RouterProcessor, RouterSink
 
 if TYPE_CHECKING:
@@ -31,8 +32,12 @@ class Case:
     target: str
 
 
-def compile_cases(written: Sequence[Any]) -> list[Case]:
+def compile_cases(written: Sequence[Any], names: Mapping[str, Any]) -> list[Case]:
     """Return the cases that an option declares.
+
+    Args:
+        written: What the option has.
+        names: What the pump provides to expressions.
 
     Raises:
         ConfigError: A case is none, or its condition is no expression; with the place of each mistake.
@@ -41,7 +46,7 @@ def compile_cases(written: Sequence[Any]) -> list[Case]:
     problems: list[Problem] = []
     for number, one in enumerate(written):
         try:
-            cases.append(_case(one))
+            cases.append(_case(one, names))
         except ConfigError as error:
             problems += [dataclasses.replace(p, path=("cases", number, *p.path)) for p in error.problems]
     if problems:
@@ -49,7 +54,7 @@ def compile_cases(written: Sequence[Any]) -> list[Case]:
     return cases
 
 
-def _case(written: Any) -> Case:
+def _case(written: Any, names: Mapping[str, Any]) -> Case:
     if isinstance(written, Case):
         return written
     if not isinstance(written, Mapping):
@@ -61,7 +66,7 @@ def _case(written: Any) -> Case:
         if written.get(key) in (None, ""):
             raise ConfigError(f"a case needs '{key}'", hint="{when: ..., target: ...}")
     try:
-        return Case(compile_condition(written["when"]), str(written["target"]))
+        return Case(compile_condition(written["when"], names), str(written["target"]))
     except ValueError as error:
         raise ConfigError([Problem(f"the condition is wrong: {error}", ("when",))]) from None
 
@@ -78,6 +83,12 @@ class _Switch(RouterMixIn):
 
     options: Any
     cases: list[Case]
+
+    def asked_lookups(self) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+        """Yield the id of each lookup that a condition asks, and the keys in `config` that lead to it."""
+        for number, case in enumerate(self.options.cases):
+            for id in lookups_in(case["when"]) if isinstance(case, Mapping) else ():
+                yield id, ("cases", number, "when")
 
     async def on_start(self) -> None:
         """Find the targets; all pipelines are there by now."""
@@ -128,7 +139,7 @@ class SwitchProcessor(_Switch, RouterProcessor):
     ) -> None:
         """See `Processor`."""
         super().__init__(app, pipeline, id, config)
-        self.cases = compile_cases(self.options.cases)
+        self.cases = compile_cases(self.options.cases, provided_by(app))
 
     def process(self, context: Context, event: Event) -> Event:
         """Send the event away, or return it."""
@@ -169,7 +180,7 @@ class SwitchSink(_Switch, RouterSink):
     ) -> None:
         """See `Sink`."""
         super().__init__(app, pipeline, id, config)
-        self.cases = compile_cases(self.options.cases)
+        self.cases = compile_cases(self.options.cases, provided_by(app))
 
     def process(self, context: Context, event: Event) -> None:
         """Send the event away."""

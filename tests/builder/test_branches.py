@@ -236,3 +236,13 @@ def test_branches_share_the_commit_interval_of_their_pipeline() -> None:
         found = {one.Id: one.options.commit_interval for one in app.pump_service.Pipelines.values()}
 
     assert found == {"P": 5, "P-errors": 5, "P-case-1": 5, "P-case-2": 9, "P-case-rest": 5}
+
+
+def test_conditions_ask_lookups(tmp_path: Path) -> None:
+    (tmp_path / "known.csv").write_text("n,kind\n1,odd\n2,even\n")
+    lookup = {"id": "Known", "class": "FileLookup", "config": {"path": str(tmp_path / "known.csv"), "key": "n"}}
+    unknown = {"when": 'lookup("Known", str(n)) is null', "branch": {"sink": COLLECT}}
+    case = {"case": [{"when": 'lookup("Known", str(n)).kind == "even"', "branch": {"sink": COLLECT}}]}
+    app = run({**pump(unknown, case, events=range(4)), "lookups": [lookup]})
+
+    assert collected(app) == {"P": [1], "P-when": [0, 3], "P-case-1": [2]}

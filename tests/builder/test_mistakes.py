@@ -133,6 +133,40 @@ MISTAKES = [
         "pump.yaml:11: pipeline P, DeriveProcessor: field 'd' has an unknown op 'ad', did you mean 'add'?",
     ),
     Mistake(
+        "lookups in expressions",
+        """lookups:
+- {id: Airports, class: FileLookup, config: {path: a.csv, key: faa}}
+- {id: Slow, class: SQLiteLookup, config: {path: a.db, table: t, key: k}}
+"""
+        + HEAD + """  processors:
+  - class: DeriveProcessor
+    config:
+      fields:
+        a: lookup("Airports", n).name
+        b: lookup("Airprts", n).name
+        c: lookup("Slow", n).name
+  - {class: FilterProcessor, config: {where: 'lookup("Airport", n) is null'}}
+  - {class: DeduplicateProcessor, config: {key: 'lookup("Airpots", n)'}}
+  - when: lookup("Airporst", n) is null
+    branch: {sink: {class: NullSink}}
+  - case:
+    - when: lookup("Aairports", n) is null
+      branch: {sink: {class: NullSink}}
+""" + SINK,
+        "pump.yaml:12: there is no lookup 'Airprts' (did you mean 'Airports'?)",
+        "pump.yaml:13: lookup 'Slow' answers asynchronously (use AsyncLookupEnricher before)",
+        "pump.yaml:14: there is no lookup 'Airport' (did you mean 'Airports'?)",
+        "pump.yaml:15: there is no lookup 'Airpots' (did you mean 'Airports'?)",
+        "pump.yaml:16: there is no lookup 'Airporst' (did you mean 'Airports'?)",
+        "pump.yaml:19: there is no lookup 'Aairports' (did you mean 'Airports'?)",
+    ),
+    Mistake(
+        "a lookup in an expression that cannot be built itself",
+        "lookups:\n- {id: L, class: FileLookp}\n" + HEAD
+        + "  processors:\n  - {class: FilterProcessor, config: {where: 'lookup(\"L\", n)'}}\n" + SINK,
+        "pump.yaml:2: unknown class 'FileLookp' (did you mean 'FileLookup'?)",
+    ),
+    Mistake(
         "a matrix that is not there",
         "matrices:\n- {id: Users, class: NamedMatrix}\n"
         + HEAD + SINK + "  processors:\n  - {class: MatrixUpdater, config: {matrix: User, row: user, cells: count}}\n",

@@ -266,7 +266,7 @@ def test_derive_says_that_the_event_is_no_dict(make):
         make(DeriveProcessor, {"fields": {"a": "b + c"}}).process({}, b"{}")
 
 
-def test_lookups_are_asked_and_must_be_there(tmp_path, caplog):
+def test_lookups_are_asked_and_must_be_there(tmp_path):
     (tmp_path / "airports.json").write_text('{"BOS": {"name": "Boston"}}')
 
     def run(id):
@@ -287,5 +287,10 @@ def test_lookups_are_asked_and_must_be_there(tmp_path, caplog):
         return app.pump_service.Pipelines["P"].locate_processor("CollectSink").events
 
     assert run("Airports") == [{"to": "BOS", "name": "Boston"}]
-    assert run("Airport") == []
-    assert "pipeline P, FilterProcessor: there is no lookup 'Airport' (did you mean 'Airports'?)" in caplog.text
+    with pytest.raises(ConfigError, match="there is no lookup 'Airport'"):
+        run("Airport")
+
+
+def test_lookups_of_a_pump_in_python_are_looked_for_when_it_starts(pump, caplog):
+    assert pump([{"to": "BOS"}], (FilterProcessor, {"where": "exists(lookup('Airport', to))"})) == []
+    assert "pipeline P, FilterProcessor: there is no lookup 'Airport' (the pump has no lookups)" in caplog.text
