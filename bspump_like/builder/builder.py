@@ -12,6 +12,7 @@ from . import registry as kinds
 from . import shape, workers
 from .abstract import check_loads
 from .circles import circles, ways
+from .folders import check_folders
 from .links import Links
 from .loader import Definition, load
 from .parts import check_args, construct
@@ -223,6 +224,7 @@ class PumpBuilder:
         self._report.give_up(check_args(cls, definition, path))
         self.links.check_args(svc, definition, path)
         section = f"pipeline:{pipeline.Id}:{definition.get('id') or cls.__name__}"
+        self._report.give_up(check_folders(cls, self._for_construct(definition), path, self.Definition.directory))
         self._report.give_up(workers.check_path(cls, definition, path, section, self._worker))
         workers.expand_section(section, self._worker)
         part = self._construct(

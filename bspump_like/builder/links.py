@@ -140,7 +140,7 @@ class Links:
     def _check_options(self, svc: BSPumpService, part: Any, path: KeyPath) -> Iterator[Problem]:
         for name, field in type(part).Options.declarations().items():
             value = getattr(part.options, name, None)
-            if field.refers and value:
+            if (field.refers == "input" or field.refers in _LOCATE) and value:
                 for named, place in _named(value, (*path, "config", name)):
                     yield from self._check_named(svc, field.refers, named, place)
 

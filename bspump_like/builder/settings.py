@@ -24,7 +24,7 @@ class BuilderSettings(Configurable):
             [], "modules and packages that definitions may load besides known components", example="my_pumps"
         )
         include: list[Path] = option(
-            [], "directories that definitions may include files from besides their own, separated by commas",
+            [], "directories that definitions may include files from besides their own, separated by commas; declarations, too",
             parse=_directories, example="/etc/pumps",
         )  # fmt: skip
         secrets: list[Path] = option(

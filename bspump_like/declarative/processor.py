@@ -22,7 +22,10 @@ class DeclarationOptions(ConcurrencyOptions):
     declaration: str = option(
         "", "the declaration, YAML with tags; must be set unless it is given in code", example="!EVENT"
     )
-    library: str = option("", "folder with the declarations that !INCLUDE names")
+    library: str = option(
+        "", "folder with the declarations that !INCLUDE names, below that of the definition or in [pumpbuilder] include",
+        refers="folder",
+    )  # fmt: skip
 
 
 class DeclarativeProcessor(Processor):

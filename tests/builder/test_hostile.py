@@ -77,6 +77,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "outside").write_text("top secret")
     (directory / "link.yaml").symlink_to(tmp_path / "outside.yaml")
     (directory / "link").symlink_to(tmp_path / "outside")
+    for name in ("linked", "linked0"):
+        (directory / name).symlink_to(tmp_path)
+    monkeypatch.chdir(directory)  # folders are relative to the working directory
     (directory / "token").write_text("hunter22")
     os.mkfifo(directory / "fifo.yaml")
     monkeypatch.setenv("EVIL", "evil")
@@ -132,6 +135,11 @@ def secret(text: str) -> dict[str, Any]:
 
 def doubled(count: int) -> dict[str, Any]:
     return {"v0": "x" * 100, **{f"v{n}": f"${{v{n - 1}}}${{v{n - 1}}}" for n in range(1, count)}}
+
+
+def declared(folder: str, key: str = "config", **keys: Any) -> dict[str, Any]:
+    part = {"class": "DeclarativeProcessor", "config": {"declaration": "!INCLUDE outside"}}
+    return {**step(**{**part, key: {**part.get(key, {}), "library": folder}}), **keys}
 
 
 MODULES: Mapping[str, Any] = {
@@ -225,6 +233,18 @@ GROWTH: Mapping[str, Any] = {
     "templates in one another": {"templates": {"T": {"pipeline": {"template": "T"}}}, "pipelines": [{"template": "T"}]},
 }  # fmt: skip
 
+FOLDERS: Mapping[str, Any] = {
+    "declarations of any folder": declared("/etc"),
+    "declarations above": declared(".."),
+    "declarations above, behind a folder that is not there": declared("nothing/../.."),
+    "declarations above, as an argument": declared("..", "args"),
+    "declarations above, by a variable": declared("${v}", variables={"v": ".."}),
+    "declarations behind a link": declared("linked"),
+    "declarations behind a link, by the number of the worker": declared("linked{worker}"),
+    "declarations above, in a branch": pipeline(processors=[
+        {"when": "a > 1", "branch": {**declared("..")["pipelines"][0], "sink": {"class": "NullSink"}}}]),
+}  # fmt: skip
+
 CONDITIONS = (
     "__import__('os').system('touch ran')", "open('/etc/passwd').read()", "eval('1')", "exec('1')", "compile('1','','eval')",
     "a.__class__", "().__class__.__bases__[0].__subclasses__()", "event.__class__.__init__.__globals__", "globals()", "vars()",
@@ -238,7 +258,7 @@ CONDITIONS = (
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("definition", [
-    pytest.param(definition, id=title) for group in (MODULES, YAML, FILES, GROWTH) for title, definition in group.items()
+    pytest.param(definition, id=title) for group in (MODULES, YAML, FILES, FOLDERS, GROWTH) for title, definition in group.items()
 ])  # fmt: skip
 def test_a_hostile_definition_is_refused_and_has_done_nothing(place: Path, definition: Any) -> None:
     said, seen = attempt(place, definition)

@@ -11,7 +11,8 @@ from bspump_like.builder.loader import load
 from bspump_like.errors import ConfigError
 from bspump_like.testing import fresh_application
 
-from .conftest import Write
+from .conftest import Mistakes, Write
+from .mistake import HEAD, SINK
 
 
 def ids(path: Path) -> list[str]:
@@ -113,3 +114,20 @@ def test_a_misspelled_setting_of_the_operator_is_warned_of(write: Write, caplog:
         load(write(p_yaml="pipelines: []\n"))
 
     assert "[pumpbuilder] unknown option 'includes' (did you mean 'include'?)" in caplog.messages
+
+
+def test_declarations_are_read_below_the_definition_or_where_the_operator_allows_it(
+    mistakes: Mistakes, tmp_path: Path
+) -> None:
+    (tmp_path / "shared").mkdir()
+    for folder in ("pump/lib", "shared"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "one.yaml").write_text("!ITEM EVENT a")
+
+    def said(folder: Path, **config: str) -> list[str]:
+        part = f"{{class: DeclarativeProcessor, config: {{declaration: '!INCLUDE one', library: {folder}}}}}"
+        return mistakes(f"{HEAD}  processors: [{part}]\n{SINK}", config={"pumpbuilder": config} if config else None)
+
+    assert said(tmp_path / "pump" / "lib") == []
+    assert len(said(tmp_path / "shared")) == 1
+    assert said(tmp_path / "shared", include=str(tmp_path / "shared")) == []

@@ -61,6 +61,13 @@ MISTAKES = [
         "pump.yaml:1: nothing fits the pattern parts/*.yaml (relative paths start at the including file)",
     ),
     Mistake(
+        "declarations from outside of the directory",
+        HEAD + "  processors:\n  - class: DeclarativeProcessor\n    config:\n      declaration: '!INCLUDE one'\n"
+        "      library: /etc\n" + SINK,
+        "pump.yaml:8: may not read from /etc: it lies outside of HERE (allow it: [pumpbuilder] include=/etc in the "
+        "configuration file)",
+    ),
+    Mistake(
         "include: a circle",
         "include: b.yaml\n",
         "c.yaml:3: the includes go in a circle: b.yaml -> c.yaml -> b.yaml (take one of them out)",
