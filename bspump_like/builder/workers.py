@@ -102,6 +102,25 @@ def check_linked(pipelines: Mapping[str, Pipeline], worker: Worker) -> Iterator[
             yield from _check_group(source, behind, (), worker)
 
 
+def divided_state(pipelines: Mapping[str, Pipeline], worker: Worker) -> Iterator[Problem]:
+    """Yield a warning for each pipeline in which every worker keeps a state of its own: it is whole only for some inputs.
+
+    Args:
+        pipelines: All of them by id, built and checked.
+        worker: Who we are.
+    """
+    for pipeline in pipelines.values() if worker[1] > 1 else ():
+        keepers = {part for _, part in pipeline.stateful_parts()}
+        for part in pipeline.iter_processors():
+            if not isinstance(part, Sink) and (part in keepers or part.shared_states()):
+                yield Problem(
+                    f"each of {worker[1]} workers has its own state of {part.locate_address()}: right only if all events that "
+                    "belong together come to one worker",
+                    hint="keep these in one partition of the topic, or in one file; or run it without --workers", warning=True,
+                )  # fmt: skip
+                break
+
+
 def _behind(pipeline: Pipeline, pipelines: Mapping[str, Pipeline]) -> list[Pipeline]:
     """Return the pipeline and those that its events may come to: linked ones, and those that options name."""
     found = [pipeline]

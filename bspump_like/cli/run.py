@@ -94,7 +94,8 @@ def _run_here(options: argparse.Namespace) -> int:
     service.keeps_counts = options.link is not None
     secrets = frozenset[str]().union(*(definition.secrets for definition in definitions))
     for warning in build(app, definitions, allow=options.allow, worker=options.worker):
-        L.warning("%s", dataclasses.replace(warning, warning=False))
+        if options.link is None:  # for its workers the parent has said it
+            L.warning("%s", dataclasses.replace(warning, warning=False))
     if count == 1 or options.prepare:
         anew = {"from_start": options.from_start, "rerun": options.rerun}
         resharing.prepare(configured, count, service.Pipelines, **anew)

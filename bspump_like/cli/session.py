@@ -15,7 +15,7 @@ from .. import config as declared
 from ..builder import PumpBuilder, construct_pumps, load
 from ..builder.loader import Definition
 from ..builder.overrides import NoSuchPlaceError
-from ..builder.workers import check_linked
+from ..builder.workers import check_linked, divided_state
 from ..config import Configurable, Seconds, option
 from ..errors import ConfigError, Problem
 from .rows import Row, rows_of
@@ -134,7 +134,7 @@ def build(
     warnings = construct_pumps(builders, app, app.pump_service)
     if problems := list(check_linked(app.pump_service.Pipelines, worker)):
         raise ConfigError(problems)
-    return warnings
+    return [*warnings, *divided_state(app.pump_service.Pipelines, worker)]
 
 
 class Reporter:

@@ -225,12 +225,39 @@ def test_a_state_behind_a_group_is_refused_in_a_linked_pipeline_too(
     assert pump("lint", "pump.yaml").returncode == 0
     done = pump("lint", "pump.yaml", "--workers", "2")
     assert done.returncode == 1
-    assert "the group of P.*KafkaSource moves partitions from worker to worker, and the state of Q.GroupBy" in done.stdout
+    assert (
+        "the group of P.*KafkaSource moves partitions from worker to worker, and the state of Q.GroupBy" in done.stdout
+    )
 
     write("pump.yaml", KAFKA.replace(", group_id: g", ""))
-    assert pump("lint", "pump.yaml", "--workers", "2").returncode == 0
+    done = pump("lint", "pump.yaml", "--workers", "2")
+    assert done.returncode == 0
+    assert (
+        "warning: each of 2 workers has its own state of Q.GroupByAggregator: right only if all events" in done.stdout
+    )
     write("pump.yaml", KAFKA.replace("GroupByAggregator, config: {figures: {n: count}}", "JSONParserProcessor"))
     assert pump("lint", "pump.yaml", "--workers", "2").returncode == 0
+
+
+COUNTED = """pipelines:
+  - id: P
+    source: {class: FileCSVSource, config: {path: "in/*.csv", post: noop}}
+    processors: [{class: GroupByAggregator, config: {by: [k], figures: {n: count}}}]
+    sink: {class: PrintSink}
+"""
+
+
+def test_that_each_worker_counts_for_itself_is_said_once_and_is_right_with_a_file_for_each_key(
+    pump: Pump, write: Callable[[str, str], str]
+) -> None:
+    write("pump.yaml", COUNTED)
+    for key in "abcdef":
+        write(f"in/{key}.csv", f"k\n{key}\n{key}\n")
+    assert "warning" not in pump("lint", "pump.yaml").stdout
+    done = pump("run", "pump.yaml", "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("each of 2 workers has its own state of P.GroupByAggregator") == 1
+    assert sorted(done.stdout.splitlines()) == [f"{{'k': '{key}', 'n': 2}}" for key in "abcdef"]
 
 
 def test_from_start_says_what_it_cannot_forget(pump: Pump, write: Callable[[str, str], str]) -> None:
