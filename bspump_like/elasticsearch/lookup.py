@@ -152,13 +152,22 @@ class ElasticSearchLookup(CachedLookup):
         found: dict[Any, Any] = {}
         path = f"/{quote(options.index, safe='*,')}/_search?scroll={options.scroll_timeout}"
         page = whole(await request("POST", path, {"size": _PAGE, "sort": ["_doc"]}))
-        while page["hits"]["hits"]:
-            for hit in page["hits"]["hits"]:
-                found[hit["_source"].get(options.key) if options.key else hit["_id"]] = hit["_source"]
-            body = {"scroll": options.scroll_timeout, "scroll_id": page["_scroll_id"]}
-            page = whole(await request("POST", "/_search/scroll", body))
-        await request("DELETE", "/_search/scroll", {"scroll_id": page["_scroll_id"]})
+        try:
+            while page["hits"]["hits"]:
+                for hit in page["hits"]["hits"]:
+                    found[hit["_source"].get(options.key) if options.key else hit["_id"]] = hit["_source"]
+                body = {"scroll": options.scroll_timeout, "scroll_id": page["_scroll_id"]}
+                page = whole(await request("POST", "/_search/scroll", body))
+        finally:
+            if "_scroll_id" in page:  # OpenSearch leaves it out when there is no index to search
+                await self._forget_scroll(page["_scroll_id"])
         return found
+
+    async def _forget_scroll(self, id: str) -> None:
+        try:
+            await self._connection.request("DELETE", "/_search/scroll", {"scroll_id": id}, timeout=10)
+        except (Refused, ConnectionLost):
+            return  # it expires by itself, and what was found stands
 
 
 def _source_of(doc: Mapping[str, Any]) -> Any:

@@ -189,3 +189,18 @@ def test_enriches_events_in_order_with_few_requests(airports):
     cities = [row["city"] for row in AIRPORTS.values()]
     assert [event.get("dest_city") for event in kept] == [*cities, None] * 250
     assert len(proxy.calls) <= 2
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_what_was_found_stands_when_the_scroll_cannot_be_closed(airports, status):
+    def refuse(call):
+        return answer(status, {"error": {"type": "x", "reason": "y"}}) if call.method == "DELETE" else None
+
+    async def questions(lookup):
+        return await lookup.find_all()
+
+    with Proxy(airports.url, refuse) as proxy:
+        [found, _] = ask(proxy.url, questions, index=airports.name)
+
+    assert found == AIRPORTS
+    assert [call.path for call in proxy.calls if call.method == "DELETE"][-1:] == ["/_search/scroll"]
