@@ -31,8 +31,8 @@ kinds:
   python    with a processor of your own, in Python
   kafka     from Kafka to Elasticsearch; its tests need no servers
 
-It has a definition with its schema for editors, cases for 'pump test', a test for pytest, README.md, Makefile, requirements.txt
-and .gitignore.
+It has a definition with its schema for editors, cases for 'pump test', a test for pytest, README.md, Makefile, pytest.ini,
+requirements.txt and .gitignore.
 exit code: 0 fine, 1 the folder cannot be made or has something in it
 """
 

@@ -44,9 +44,10 @@ def test_its_cases_pass(make, kind, capsys):
 @pytest.mark.parametrize("kind", KINDS)
 def test_its_tests_pass_and_nothing_is_left_to_fill_in(make, kind):
     directory = make(kind)
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-W", "error", "-W", "ignore::pytest.PytestDeprecationWarning"],
-                          cwd=directory, capture_output=True, text=True, timeout=240, check=False)  # fmt: skip
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-W", "error"], cwd=directory, capture_output=True, text=True,
+                          timeout=240, check=False)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+    assert (done.stderr, "warning" in done.stdout) == ("", False)
     assert json.loads((directory / "pump.schema.json").read_text())["title"]
     for path in directory.iterdir():
         if path.is_file():
