@@ -49,7 +49,7 @@ def _ask(node, path):
         urllib.request.urlopen(
             urllib.request.Request(f"{node.url}/web-access-*/_refresh", method="POST"), timeout=30
         ).close()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         try:
             with urllib.request.urlopen(node.url + path, timeout=30) as answer:
@@ -76,7 +76,7 @@ class Running:
                 stderr=log,
             )
 
-    def wait_for(self, condition, patience=60):
+    def wait_for(self, condition, patience=120):
         deadline = time.monotonic() + patience
         while not condition():
             assert self.process.poll() is None, self.log.read_text()
@@ -94,7 +94,7 @@ class Running:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(30) == 0, self.log.read_text()
+        assert self.process.wait(120) == 0, self.log.read_text()
 
 
 def test_the_example_as_its_page_says(environment, broker, node, tmp_path):
