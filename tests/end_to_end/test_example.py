@@ -33,7 +33,7 @@ def environment(broker, node, tmp_path):
     for topic in ("web-access", "web-access-refused"):
         delete_topic(broker.url, topic)
     _delete_indices(node)
-    shutil.copytree(ROOT / EXAMPLE, tmp_path / EXAMPLE)
+    shutil.copytree(ROOT / EXAMPLE.parent, tmp_path / EXAMPLE.parent)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     yield {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "KAFKA_URL": broker.url, "ELASTICSEARCH_URL": node.url}
     _delete_indices(node)
