@@ -1,4 +1,4 @@
-"""What all tests share: nothing but the rule for real servers. See `bspump_like.testing` for running pumps."""
+"""Rules that all tests share: for real servers, and for what a test may leave behind. See `bspump_like.testing`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCh
 settings.register_profile("ci", settings.get_profile("desk"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.servers", "tests.left_behind"]
 
 
 @pytest.fixture(scope="session")

@@ -124,6 +124,7 @@ def test_the_example_runs(one, files, request, monkeypatch):
         assert pipeline.ended or endless
 
 
+@pytest.mark.usefixtures("program")
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_program_runs(name, files):
     exec(compile(PROGRAMS[name], "<example>", "exec"), {"__name__": "example"})

@@ -11,14 +11,6 @@ from bspump_like.secrecy import Secrets, redact
 from bspump_like.testing import run_pump
 
 
-@pytest.fixture(autouse=True)
-def no_earlier_applications() -> None:
-    """Take the filters away that applications of earlier tests have left at the handlers, which outlive them."""
-    for handler in logging.getLogger().handlers:
-        for one in list(handler.filters):
-            handler.removeFilter(one)
-
-
 def test_a_secret_becomes_stars_and_a_longer_one_first() -> None:
     assert redact("hunter22 and hunter, a", {"hunter", "hunter22", "a"}) == "*** and ***, a"
 

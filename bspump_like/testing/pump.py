@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import inspect
+import logging
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -28,6 +31,9 @@ def fresh_application(
 ) -> Iterator[BSPumpApplication]:
     """Make an application with nothing left of earlier ones, and clean up after it.
 
+    Its log handlers and the secrets that they hide go with it; the level of the log, the working of the garbage collector and
+    the configuration are again what they were.
+
     Args:
         config: Sections of the configuration file.
         store: Path of the store.
@@ -38,24 +44,42 @@ def fresh_application(
         Singleton.delete(application)
     saved = {section: dict(asab.Config._sections[section]) for section in asab.Config.sections()}
     # The watchdog is a thread that outlives the application: a test has no use for it.
-    sections = {"general": {"watchdog_threshold": "0"}, "store": {"path": store}, **(config or {})}
-    asab.Config.read_dict(sections)
-    asab.Config.read_dict({"store": {"path": store}})
+    for sections in ({"general": {"watchdog_threshold": "0"}}, config or {}, {"store": {"path": store}}):
+        asab.Config.read_dict(sections)
     app: BSPumpApplication | None = None
+    log = logging.getLogger()
+    handlers, level, collector = list(log.handlers), log.level, gc.get_threshold()
     try:
         # A program's own application may take none; what stands on the command line is the test runner's in any case.
         takes_args = "args" in inspect.signature(application.__init__).parameters
         app = application(**({"args": [], **arguments} if takes_args else arguments))
         yield app
     finally:
-        if app is not None and not app.Loop.is_closed():
-            app.Loop.close()
-        asyncio.set_event_loop(None)
+        if app is not None:
+            app.pump_service.secrets.close()
+        _close_loop(app)
+        # Each of asab's would see every line of all later tests, and keep its application in memory. Others are not ours:
+        # a test runner changes its own while a fixture lives.
+        for handler in [one for one in log.handlers if one not in handlers and type(one).__module__.startswith("asab.")]:
+            log.removeHandler(handler)
+        log.setLevel(level)
+        gc.set_threshold(*collector)
         with contextlib.suppress(KeyError):
             Singleton.delete(application)
         for section in asab.Config.sections():
             asab.Config.remove_section(section)
         asab.Config.read_dict(saved)
+
+
+def _close_loop(app: BSPumpApplication | None) -> None:
+    """Close the loop of an application, also of one that could not be made: it has set its loop before all else."""
+    loop: asyncio.AbstractEventLoop | None = None
+    with contextlib.suppress(RuntimeError), warnings.catch_warnings():  # there is none
+        warnings.simplefilter("ignore", DeprecationWarning)
+        loop = asyncio.get_event_loop() if app is None else app.Loop
+    if loop is not None and not loop.is_closed():
+        loop.close()
+    asyncio.set_event_loop(None)
 
 
 def run_pump(

@@ -168,6 +168,11 @@ class Running:
         return self.process.returncode
 
 
+@pytest.fixture(autouse=True)
+def as_a_program(program: None) -> None:
+    """Verbs that run in this process set things for the rest of it."""
+
+
 @pytest.fixture
 def pump(tmp_path: Path) -> Iterator[Pump]:
     one = Pump(tmp_path)
