@@ -113,14 +113,14 @@ with fresh_application(None, ":memory:") as app:
     pipeline = Pipeline(app, "P")
     pipeline.build(Endless(app, pipeline), ElasticSearchSink(app, pipeline, "ES"))
     app.pump_service.add_pipeline(pipeline)
-    # Says when nothing more is taken.
-    def look(seen=[0]):
+    # Says when nothing more is taken: often, in many turns of the loop, there was nothing new.
+    def look(seen=[0, 0]):
         now = pipeline.counters.events_in
-        if now and now == seen[0]:
+        seen[:] = [now, seen[1] + 1 if now and now == seen[0] else 0]
+        if seen[1] == 100:
             print(now, flush=True)
-        seen[0] = now
-        app.Loop.call_later(1, look)
-    app.Loop.call_later(1, look)
+        app.Loop.call_later(0.02, look)
+    app.Loop.call_later(0, look)
     app.run()
 """
 

@@ -24,7 +24,10 @@ from tests.kafka.topics import Topics
 Tree = dict[str, Any]
 
 QUICK = {"reconnect_delay": 0.1, "reconnect_delay_max": 1.0}
-SOURCE = {**QUICK, "event_block_size": 200, "session_timeout_ms": 1500, "heartbeat_interval_ms": 300}
+SOURCE = {**QUICK, "event_block_size": 200, "session_timeout_ms": 60_000, "heartbeat_interval_ms": 300}
+"""Who shares a group, and leaves it in good order: a busy machine shall not make it look as if one had died."""
+DIES = {"session_timeout_ms": 1500}
+"""Who is killed, or loses the broker: the group goes on without it soon."""
 PATIENCE = 120.0
 _POLL = 0.1
 

@@ -30,8 +30,6 @@ class FaultyKafka(Kafka):
         properties["listeners"] += f",CUT://127.0.0.1:{ports['cut']}"
         properties["advertised.listeners"] += f",CUT://127.0.0.1:{ports['through']}"
         properties["listener.security.protocol.map"] += ",CUT:PLAINTEXT"
-        # A pump that was killed is out of its group soon.
-        properties["group.min.session.timeout.ms"] = 500
         return properties
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.end_to_end.harness import Route, delete_topic, for_seconds, moving, stored, wait_for
+from tests.end_to_end.harness import DIES, Route, delete_topic, for_seconds, moving, stored, wait_for
 from tests.end_to_end.servers import Cut
 from tools.services.kafka import KafkaCluster
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.service
 
 
 def test_the_broker_stops_and_starts(route, broker, make, scale):
-    pump = make(route.definition())
+    pump = make(route.definition(**DIES))
     route.fill(route.count // 2)
     pump.start()
     for end in scale.pick([broker.kill], [broker.kill, broker.stop] * 5):
@@ -26,12 +26,12 @@ def test_the_broker_stops_and_starts(route, broker, make, scale):
 
 def test_the_broker_freezes(route, broker, make, scale):
     """Its group, too, is over when it wakes: the session is shorter."""
-    pump = make(route.definition())
+    pump = make(route.definition(**DIES))
     route.fill(route.count // 2)
     pump.start()
     moving(pump, route.count // 50)
     broker.pause()
-    for_seconds(scale.pick(4, 90), pump)
+    for_seconds(scale.pick(3, 90), pump)
     broker.resume()
     route.fill()
     route.finish("the broker froze", pump)
@@ -40,13 +40,13 @@ def test_the_broker_freezes(route, broker, make, scale):
 def test_the_network_to_the_broker_is_cut(route, broker, make, scale):
     ports = broker.record["ports"]
     with Cut(ports["cut"], ports["through"]) as network:
-        pump = make(route.definition(kafka=f"127.0.0.1:{network.port}"))
+        pump = make(route.definition(kafka=f"127.0.0.1:{network.port}", **DIES))
         route.fill(route.count // 2)
         pump.start()
         moving(pump, route.count // 50)
         network.cut()
         route.fill(route.count // 4)
-        for_seconds(scale.pick(4, 90), pump)
+        for_seconds(scale.pick(3, 90), pump)
         network.mend()
         moving(pump, route.count // 50)
         network.reset()
@@ -80,7 +80,7 @@ def test_the_lead_moves_in_a_cluster(copies, kafka_cluster, make, scale):
 @pytest.mark.parametrize("pause", [0, 3])
 def test_a_topic_is_deleted_and_made_again(route, broker, make, scale, pause):
     """Positions of the old topic mean nothing in the new one; so ids are those of the events here."""
-    pump = make(route.definition(sink={"document_id": "field:n"}, metadata_max_age_ms=scale.pick(500, 60_000)))
+    pump = make(route.definition(sink={"document_id": "field:n"}, metadata_max_age_ms=scale.pick(500, 60_000), **DIES))
     pump.start()
     route.fill(route.count // 4)
     wait_for("what there is has arrived", lambda: stored(pump) >= route.filled, pump)

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.end_to_end.harness import for_seconds, moving, stored, wait_for
+from tests.end_to_end.harness import DIES, for_seconds, moving, stored, wait_for
 
 pytestmark = pytest.mark.service
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.service
 def test_a_pump_killed_again_and_again(route, make, scale, where):
     kills, moments = scale.pick(3, 50), random.Random(scale.seed)
     print(f"seed {scale.seed}")
-    group = {} if where == "broker" else {"group_id": ""}
+    group = DIES if where == "broker" else {"group_id": ""}
     pump = make(route.definition(**group))
     share = route.count // (kills + 1)
     for _ in range(kills):

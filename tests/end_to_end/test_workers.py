@@ -16,7 +16,7 @@ import aiokafka
 import pytest
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from tests.end_to_end.harness import SOURCE, stored, wait_for
+from tests.end_to_end.harness import DIES, SOURCE, stored, wait_for
 from tests.kafka.pumps import definition
 from tests.kafka.topics import Topics
 
@@ -96,7 +96,7 @@ def test_a_worker_of_two_killed_again_and_again_loses_nothing(pipe, make, scale,
     kills, moments = scale.pick(3, 20), random.Random(scale.seed)
     print(f"seed {scale.seed}")
     share = scale.pick(3_000, 4_000)
-    pump = make(pipe.definition(delivery=delivery))
+    pump = make(pipe.definition(delivery=delivery, **DIES))
     process = pump.start("--workers", "2")
     for _ in range(kills):
         pipe.fill(share)
@@ -145,7 +145,7 @@ def test_state_does_not_follow_another_number_of_workers(pipe, make):
         "id": "Group", "module": "bspump.common", "class": "GroupByAggregator", "config": {"figures": {"n": "count"}},
     }  # fmt: skip
     shared = make(pipe.definition(parse, group_by))
-    assert shared.start("--workers", "2").wait(60) == 2
+    assert shared.start("--workers", "2").wait(120) == 2
     assert (
         "the group of P.*KafkaSource moves partitions from worker to worker, and the state of P.Group" in shared.log()
     )
@@ -157,7 +157,7 @@ def test_state_does_not_follow_another_number_of_workers(pipe, make):
     stores = [Stored(pump.folder / f"store.worker-{index}-of-2.db") for index in (0, 1)]
     wait_for("both have done their share", lambda: sum(map(stored, stores)) == pipe.produced, pump)
     assert pump.terminate() == 0, pump.log()[-3000:]
-    assert pump.start("--workers", "3").wait(60) == 2
+    assert pump.start("--workers", "3").wait(120) == 2
     assert (
         "since the state of P.Group belongs to what each worker has read (run it --workers 2 to its end" in pump.log()
     )

@@ -352,12 +352,10 @@ def test_killed_at_any_moment_every_line_is_there_once(tmp_path: Path) -> None:
     for attempt in range(8):
         child = os.fork()
         if child == 0:  # pragma: no cover - it runs in a process that is killed
-            signal.setitimer(
-                signal.ITIMER_REAL, 0.02 * attempt + 0.03
-            )  # SIGALRM ends a process that does not handle it
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
             code = 1
             try:
+                signal.signal(signal.SIGALRM, signal.SIG_DFL)  # which ends a process
+                signal.setitimer(signal.ITIMER_REAL, 0.02 * attempt + 0.03)
                 copy(tmp_path)
                 code = 0
             finally:

@@ -16,7 +16,9 @@ from tests.kafka.pumps import definition
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
-GROUP = {"session_timeout_ms": 6000, "heartbeat_interval_ms": 300}
+KILLED = {"session_timeout_ms": 1500, "heartbeat_interval_ms": 300}
+STOPPED = {"session_timeout_ms": 60_000, "heartbeat_interval_ms": 300}
+"""Members that leave by themselves: a busy machine shall not make it look as if one had died."""
 
 
 def numbers(count, start=0):
@@ -28,9 +30,9 @@ def pipe(topics):
     """Return the names of two topics, and what defines a pump between them."""
     source, target = topics.create("in", partitions=4), topics.create("out", partitions=4)
 
-    def define(delivery="at_least_once", **options):
-        sink = {"topic": target, "delivery": delivery, "transaction_timeout_ms": 5000}
-        group = {"topic": source, "group_id": source, "event_block_size": 20, **GROUP, **options}
+    def define(delivery="at_least_once", transaction_timeout_ms=2000, **options):
+        sink = {"topic": target, "delivery": delivery, "transaction_timeout_ms": transaction_timeout_ms}
+        group = {"topic": source, "group_id": source, "event_block_size": 20, **KILLED, **options}
         return definition(topics.servers, group, sink, max_in_flight=200)
 
     return source, target, define
@@ -80,7 +82,7 @@ def test_kill_9_doubles_nothing_where_it_is_exactly_once(topics, pipe, make, kil
 def test_graceful_rebalances_lose_nothing_and_double_nothing(topics, pipe, make, delivery):
     """Pumps join and leave a group while messages flow."""
     source, target, define = pipe
-    first, second = make(define(delivery)), make(named(define(delivery), "Second"))
+    first, second = (make(named(define(delivery, 60_000, **STOPPED), id)) for id in ("First", "Second"))
     produced = 0
 
     def flow(count, pump):

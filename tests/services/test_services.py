@@ -169,7 +169,7 @@ def test_a_frozen_server_lets_clients_wait_until_it_goes_on(influxdb: InfluxDB) 
             pass
     finally:
         influxdb.resume()
-    assert influxdb.is_ready()
+    influxdb.wait_ready()
 
 
 def test_a_server_stays_while_another_run_uses_it(influxdb: InfluxDB) -> None:

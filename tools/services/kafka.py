@@ -119,6 +119,9 @@ class Kafka(Server):
             "share.coordinator.state.topic.replication.factor": copies,
             "share.coordinator.state.topic.min.isr": min(copies, 2),
             "group.initial.rebalance.delay.ms": 0,
+            # A pump that was killed is out of its group soon, and what it had begun is aborted soon, if the pump says so.
+            "group.min.session.timeout.ms": 500,
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500,
             "auto.create.topics.enable": "false",
             # A killed broker of the cluster is noticed, and replaced as leader, in seconds.
             "broker.session.timeout.ms": 3000,

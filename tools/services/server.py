@@ -20,7 +20,7 @@ from .process import become_free, end, exclusive, free_ports, is_alive, spawn
 
 START_TIMEOUT = 120.0  # seconds; a cold JVM on two busy cores
 STOP_TIMEOUT = 20.0
-PORT_PATIENCE = 5.0
+PORT_PATIENCE = 30.0
 
 
 class Server(ABC):
