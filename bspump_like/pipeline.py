@@ -1,8 +1,8 @@
 """The pipeline: how one event goes from a source to a sink.
 
-A source hands over a batch (`deliver`), the batch runs through the generated function of the first depth (`chain.py`), and
-what leaves a generator or an asynchronous processor is pushed into the next depth (`inject`). Errors are `failure.py`'s business,
-durability is `barrier.py`'s.
+A source hands over a batch (`deliver`, in `intake.py`), the batch runs through the generated function of the first depth
+(`chain.py`), and what leaves a generator or an asynchronous processor is pushed into the next depth (`inject`). Errors are
+`failure.py`'s business, durability is `barrier.py`'s.
 """
 
 from __future__ import annotations
@@ -22,18 +22,17 @@ from .config import Configurable, Options, Seconds, option
 from .errors import ConfigError, ProcessingError
 from .failure import Failures
 from .inflight import AsyncStage, is_asynchronous
+from .intake import Intake
 from .leaving import GRACE
 from .metrics import Counters, PipelineMetrics, Profile
 from .readiness import PipelineLogger
 from .settlement import KEY, Settling, note, tracker_of
 from .supervision import supervise
 from .walk import drain
-from .work import Work
 
 if TYPE_CHECKING:
     from .application import BSPumpApplication
 
-_CHUNK = 2000  # events run in one step of the loop: a few milliseconds
 _CALLS_PER_YIELD = 1000  # single events, after which the loop gets its turn
 
 
@@ -66,7 +65,7 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
-class Pipeline(Work, Configurable):
+class Pipeline(Intake, Configurable):
     """A chain of sources, processors, generators and a sink.
 
     Subclass it and call `self.build(...)` in the constructor, or make one and call `build` from outside.
@@ -85,7 +84,7 @@ class Pipeline(Work, Configurable):
         """
         self.Id = id or type(self).__name__
         Configurable.__init__(self, f"pipeline:{self.Id}", config, where=f"pipeline {self.Id}")
-        Work.__init__(self)
+        Intake.__init__(self)
         self.App = app
         self.Loop = app.Loop
         self.PubSub = asab.PubSub(app)
@@ -178,69 +177,6 @@ class Pipeline(Work, Configurable):
         self.committer.touch()
         if self._error is not None:
             await self.ready()
-
-    async def deliver(
-        self, source: Source, events: Sequence[Event], position: Any = None, contexts: Sequence[Context] | None = None
-    ) -> None:
-        """Run a batch and queue its position; see `Source.deliver`."""
-        if contexts is not None and len(contexts) != len(events):
-            raise ValueError(f"{source.locate_address()} delivers {len(events)} events with {len(contexts)} contexts")
-        if not self.has_room():
-            await self.room()
-        if source.settles:
-            contexts = self._settling.track(source, events, contexts)
-        try:
-            taken = self.process_batch(events if len(events) <= _CHUNK else events[:_CHUNK], contexts)
-            if taken < len(events):
-                await self._deliver_rest(events, contexts, taken)
-            if position is not None:
-                source.position.update(position)
-            self.committer.accept(source, position, len(events))
-        finally:
-            if source.settles and contexts is not None:
-                for context in contexts:
-                    context[KEY].release()
-        await asyncio.sleep(0)
-
-    def has_room(self) -> bool:
-        """Tell whether a batch would be taken at once."""
-        return self._open and self.committer.in_flight < self.options.max_in_flight
-
-    async def room(self) -> None:
-        """Wait until a batch would be taken at once."""
-        while not self.has_room():
-            await self._ready.wait()
-            await self.committer.room(self.options.max_in_flight)
-
-    async def _deliver_rest(self, events: Sequence[Event], contexts: Sequence[Context] | None, taken: int) -> None:
-        """Run what did not fit in one step of the loop, or came behind an event that halted the pipeline."""
-        committer, cancelled = self.committer, False
-        committer.open_batches += 1
-        try:
-            while taken < len(events):
-                try:
-                    await asyncio.sleep(0)
-                    if cancelled and self._error is not None:
-                        raise asyncio.CancelledError
-                    await self._sound.wait()
-                except asyncio.CancelledError:
-                    if self._error is not None:
-                        raise  # halted, and stopped before it was mended: the batch is read again
-                    cancelled = True  # half a batch must not stand behind a snapshot: finish it first
-                if self._error is not None:
-                    continue  # mended, and halted again before this task had its turn
-                rest = slice(taken, taken + _CHUNK)
-                taken += self.process_batch(events[rest], None if contexts is None else contexts[rest])
-        except BaseException as error:
-            for context in () if contexts is None else contexts[taken:]:
-                note(context, Outcome.FAILED, error)  # never run
-            raise
-        finally:
-            await self.committer.close_batch()
-        if cancelled:
-            task = asyncio.current_task()
-            if task is not None:
-                task.cancel()
 
     def process_batch(self, events: Sequence[Event], contexts: Sequence[Context] | None = None) -> int:
         """Run events through the first depth, each with its own context; the primitive of the event path.
