@@ -14,6 +14,7 @@ from ..config import Configurable, Seconds, Size, option
 from ..errors import BSPumpError, ConfigError, ConnectionLost, Problem
 from .backoff import Backoff, BackoffOptions
 from .master import KeptTable, Master, kept_path, master_of, source_of
+from .table_path import TablePath, path_of
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -32,9 +33,11 @@ class LookupOptions(BackoffOptions):
     master_url: str = option(
         "", "URL of the pump that holds the master copy; empty: this is the master", example="http://127.0.0.1:8080"
     )
+    master_url_endpoint: str = option("/bspump/v1/lookup/", "path of the lookups at the master, before the id")
     master_lookup_id: str = option("", "id of the lookup at the master; empty: the same id")
     source_url: str = option(
-        "", "URL of the table itself at any web server, as `serialize` writes it (JSON, for most), in place of a master",
+        "", "the table itself, as `serialize` writes it (JSON, for most), in place of a master: its URL at any web server, "
+        "or its path (`file:///...`)",
         example="https://tables.example.com/airports.json",
     )  # fmt: skip
     master_timeout: Seconds = option(
@@ -78,6 +81,12 @@ class Lookup(Configurable):
         if self.options.master_url and self.options.source_url:
             problem = "either 'master_url' or 'source_url' may be set, and not both"
             raise ConfigError([Problem(problem, ("source_url",), where=f"lookup {self.Id}")])
+        if not self.options.source_url.startswith(("http://", "https://")) and path_of(self.options.source_url) is None:
+            problem, hint = (
+                f"option 'source_url' has '{self.options.source_url}'",
+                "http://, https://, file:/// or a path",
+            )
+            raise ConfigError([Problem(problem, ("source_url",), where=f"lookup {self.Id}", hint=hint)])
         self.App = app
         self.Loop = app.Loop
         self.PubSub = app.PubSub
@@ -252,12 +261,14 @@ class Lookup(Configurable):
                 L.warning("lookup %s: the table of the master cannot be kept in %s: %s", self.Id, kept.path, error)
         return True
 
-    def _master(self) -> Master:
+    def _master(self) -> Master | TablePath:
         options = self.options
         limits = (options.master_timeout, options.master_max_size, options.master_token)
         if options.master_url:
-            return master_of(options.master_url, options.master_lookup_id or self.Id, *limits)
-        return source_of(options.source_url, *limits)
+            endpoint = f"{options.master_url.rstrip('/')}/{options.master_url_endpoint.strip('/')}/"
+            return master_of(endpoint, options.master_lookup_id or self.Id, *limits)
+        path = path_of(options.source_url)
+        return source_of(options.source_url, *limits) if path is None else TablePath(path, options.master_max_size)
 
     async def _take_kept(self, kept: KeptTable) -> None:
         try:

@@ -16,7 +16,6 @@ from ..errors import BSPumpError, ConfigError, ConnectionLost
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, StreamReader
 
-ENDPOINT = "/bspump/v1/lookup/"
 _MODIFIED = "Last-Modified: "
 _T = TypeVar("_T")
 _SHOWN = 200  # bytes of what comes with a refusal
@@ -154,16 +153,14 @@ class Master:
         return ConnectionLost(message, detail=data.decode("utf-8", "replace").strip())
 
 
-def master_of(url: str, lookup_id: str, timeout: float, max_size: int, token: str) -> Master:
+def master_of(endpoint: str, lookup_id: str, timeout: float, max_size: int, token: str) -> Master:
     """Return the lookup of another pump, as its REST API serves it."""
     wanted = "set 'master_token' to its [web] token"
     hints = {
         0: "is it running, with [web] listen?", 401: wanted, 403: wanted,
         404: f"it has no lookup '{lookup_id}'; see 'master_lookup_id'",
     }  # fmt: skip
-    return Master(
-        f"{url.rstrip('/')}{ENDPOINT}{quote(lookup_id, safe='')}", "the master", hints, timeout, max_size, token
-    )
+    return Master(f"{endpoint}{quote(lookup_id, safe='')}", "the master", hints, timeout, max_size, token)
 
 
 def source_of(url: str, timeout: float, max_size: int, token: str) -> Master:

@@ -78,6 +78,7 @@ class Matrix(Configurable, Stateful):
         dtype: Any = "float_",
         id: str | None = None,
         config: Mapping[str, Any] | None = None,
+        persistent: bool = False,
     ) -> None:
         """Make the matrix with its first row.
 
@@ -86,12 +87,15 @@ class Matrix(Configurable, Stateful):
             dtype: Type of a cell: `f8`, `i8`, `U30`, or fields: `{count: i8, sum: f8}`; see `parse_dtype`.
             id: Name within the pump; the class name when empty.
             config: Options; wins over the section `[matrix:ID]` of the configuration file.
+            persistent: Of BSPump, False: what keeps its cells in files extends `PersistentMatrix`.
 
         Raises:
-            ConfigError: The dtype is none that a matrix can hold.
+            ConfigError: The dtype is none that a matrix can hold; `persistent` is True.
         """
         self.Id = id or type(self).__name__
         super().__init__(f"matrix:{self.Id}", config, where=f"matrix {self.Id}")
+        if persistent:
+            raise self._refuse(f"{type(self).__name__} keeps its cells in memory; use or extend PersistentMatrix")
         self.App = app
         self.Loop = app.Loop
         self.PubSub = asab.PubSub(app)

@@ -18,7 +18,7 @@ from aiohttp import web
 from bspump_like import ConfigError
 from bspump_like.abc.table_json import PIECE
 from bspump_like.common import LookupEnricher
-from bspump_like.lookup import FileLookup
+from bspump_like.lookup import CompactLookup, FileLookup
 from bspump_like.testing import fresh_application
 from tests.ports import free_port
 from tests.pumping import Endless, collect, events, run, until
@@ -450,6 +450,50 @@ def test_a_table_at_any_web_server_is_followed(header):
 
     run(("P", events([], cls=Endless), collect([])), prepare=prepare, during=during)
     assert changes == [{"a": {"v": 1}, "b": {"v": 2}}, {"a": {"v": 3}}]
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+@pytest.mark.parametrize("cls", [FileLookup, CompactLookup])
+def test_a_table_in_a_file_is_followed(tmp_path, cls, scheme):
+    table, changes = tmp_path / "table.json", []
+    table.write_text('{"a": {"v": 1}}')
+
+    def hear(_, lookup):
+        changes.append(dict(lookup))
+
+    def prepare(app):
+        config = {"source_url": f"{scheme}{table}", "cache_dir": str(tmp_path), "master_period": "20ms"}
+        lookup = app.pump_service.add_lookup(cls(app, "T", config))
+        app.PubSub.subscribe("bspump.Lookup.changed!", hear)
+        lookups.append(lookup)
+
+    async def during(app):
+        await until(lambda: changes)
+        assert await lookups[0].update() is False
+        new = tmp_path / "new"
+        new.write_text('{"b": 2}')
+        os.replace(new, table)
+        await until(lambda: "b" in lookups[0])
+        table.unlink()
+        await until(lambda: "there is no file" in lookups[0].problem)
+        assert lookups[0]["b"] == 2
+        app.stop()
+
+    lookups = []
+    run(("P", events([], cls=Endless), collect([])), prepare=prepare, during=during)
+    assert changes == [{"a": {"v": 1}}, {"b": 2}]
+
+
+def test_a_source_that_nobody_knows_is_refused():
+    with fresh_application() as app, pytest.raises(ConfigError, match="'source_url' has 'zk://host/path' .*file:///"):
+        FileLookup(app, "L", {"source_url": "zk://host/path"})
+
+
+def test_the_path_at_the_master_may_be_another():
+    with fresh_application() as app:
+        config = {"master_url": "http://a:1/", "master_url_endpoint": "behind/proxy", "master_lookup_id": "x y"}
+        assert FileLookup(app, "L", config)._master().url == "http://a:1/behind/proxy/x%20y"
+        assert FileLookup(app, "M", {"master_url": "http://a:1"})._master().url == "http://a:1/bspump/v1/lookup/M"
 
 
 def test_a_master_and_a_source_exclude_each_other():

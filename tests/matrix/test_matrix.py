@@ -204,3 +204,9 @@ def test_update_that_does_not_fit_is_refused_and_changes_nothing(app, values, ho
     with pytest.raises(ProcessingError, match=reason):
         matrix.update_rows(["a"], {"sum": 1, **values} if isinstance(values, dict) else values, how)
     assert matrix.Array[0].tolist() == (0, 0)
+
+
+def test_persistent_of_bspump_is_taken_and_refused_where_it_is_not_meant(app):
+    assert len(Matrix(app, dtype="f8", persistent=False).Array) == 1
+    with pytest.raises(ConfigError, match="keeps its cells in memory; use or extend PersistentMatrix"):
+        Matrix(app, dtype="f8", persistent=True)
