@@ -108,7 +108,8 @@ class Settling:
 
     def track(self, source: Source, events: Sequence[Event], contexts: Sequence[Context] | None) -> Sequence[Context]:
         """Return the contexts of events, each with a tracker that is held once; new ones when there are none."""
-        contexts = [{} for _ in events] if contexts is None else contexts
+        # A source may make contexts when they are asked for; from here on there is one of each.
+        contexts = [{} for _ in events] if contexts is None else list(contexts)
 
         def settled(tracker: Tracker) -> None:
             del tracker.context[

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from collections.abc import Sequence
 
 import pytest
 
@@ -259,6 +260,32 @@ def test_the_context_handed_over_comes_back_the_same_object():
 
     app = run(("P", events(range(10), 4, Same), expand(lambda e: [e, e]), collect([])))
     assert len(app.pump_service.Pipelines["P"].Sources[0].ended) == 10
+
+
+class LateContexts(Sequence):
+    """Makes a context when one is asked for, and another one next time."""
+
+    def __init__(self, events):
+        self.events = events
+
+    def __len__(self):
+        return len(self.events)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return LateContexts(self.events[index])
+        return {"event": self.events[index]}
+
+
+def test_contexts_that_are_made_when_asked_for_settle_too():
+    class Late(Asking):
+        async def read(self):
+            batch = await super().read()
+            return batch._replace(contexts=LateContexts(batch.events))
+
+    app = run(("P", events(range(10), 4, Late), collect([])))
+    ended = app.pump_service.Pipelines["P"].Sources[0].ended
+    assert sorted(event for event, *_ in ended) == list(range(10))
 
 
 def test_a_settlement_that_fails_halts_before_the_barrier():
