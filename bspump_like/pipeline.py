@@ -315,6 +315,8 @@ class Pipeline(Intake, Configurable):
         """
         if not self.Sources:
             raise ConfigError(f"pipeline {self.Id} has no source", hint="give build() a source and a sink")
+        if not any(self.Processors):
+            raise ConfigError(f"pipeline {self.Id} has no processor and no sink", hint="give build() a source and a sink")
         for processor in self.iter_processors():
             if (
                 not isinstance(processor, Generator)

@@ -117,6 +117,12 @@ def test_a_pipeline_without_a_source_is_told(app, pipeline):
         pipeline.prepare()
 
 
+def test_a_pipeline_without_a_processor_and_a_sink_is_told(app, pipeline):
+    pipeline.build(ListSource(app, pipeline, [1]))
+    with pytest.raises(ConfigError, match="pipeline P has no processor and no sink"):
+        pipeline.prepare()
+
+
 def test_a_sink_that_is_a_coroutine_function_is_told_before_it_loses_events(app, pipeline):
     class Async(Sink):
         async def process(self, context, event):
