@@ -12,7 +12,7 @@ import asab
 
 from .abc import Context, Event, ProcessorBase, Source
 from .barrier import Committer, Stopping
-from .errors import ProcessingError
+from .errors import BSPumpError
 from .metrics import PipelineMetrics
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class Readiness:
         self.L.error(
             "pipeline %s halted%s: %s; mend it, then clear the error (kill -USR1 %d) or restart: the event is tried again",
             self.Id, self.failures.where_halted(), exc if str(exc) else repr(exc), os.getpid(),
-            exc_info=None if isinstance(exc, ProcessingError) else exc,
+            exc_info=None if isinstance(exc, BSPumpError) else exc,
         )  # fmt: skip
         self._update_ready()
         self.PubSub.publish("bspump.pipeline.error!", pipeline=self)

@@ -116,6 +116,16 @@ class Selection:
         return belongs_to(partition, self.share)
 
 
+def check_packages(path: str) -> None:
+    """Make sure that the packages are installed that globs name; looks at no file.
+
+    Raises:
+        ConfigError: One is not.
+    """
+    for pattern in filter(None, _SEPARATOR.split(path)):
+        resolve_path(pattern)
+
+
 def belongs_to(partition: str, share: tuple[int, int]) -> bool:
     """Tell whether the file with this absolute path is one of share k of n; the same in every process and run."""
     k, n = share

@@ -18,7 +18,7 @@ from ..errors import ConfigError, ConnectionLost, ProcessingError
 from .codec import Compression, codec_of, members_of, require
 from .follow import Follow
 from .opened import FileStream, OpenedFile, take
-from .scan import Found, Scan, Selection, belongs_to, parse_share
+from .scan import Found, Scan, Selection, belongs_to, check_packages, parse_share
 from .telling import of_nothing, of_renaming
 from .threads import in_thread
 
@@ -96,7 +96,7 @@ class FileABCSource(TriggerSource):
         """Read the configuration; look at no file yet.
 
         Raises:
-            ConfigError: `follow` with a source that reads whole files, or with compressed ones; `move_destination` is a file.
+            ConfigError: `follow` with whole or compressed files; `move_destination` is a file; a package in `path` is missing.
             MissingDependency: The package for `compression` is not installed.
         """
         super().__init__(app, pipeline, id, config)
@@ -111,6 +111,7 @@ class FileABCSource(TriggerSource):
         destination = self.options.move_destination
         if destination and os.path.exists(destination) and not os.path.isdir(destination):
             raise ConfigError(f"option 'move_destination' has {destination!r}, which is no directory")
+        check_packages(self.options.path)
         self._share = parse_share(self.options.share)
         self._decided = "post" in (config or {}) or asab.Config.has_option(self.config_section, "post")
         self._waiting: dict[str, OpenedFile] = {}

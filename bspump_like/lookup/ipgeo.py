@@ -76,6 +76,7 @@ class IPGeoLookup(OnDiskLookup):
         """
         super().__init__(app, id, config, lazy)
         require_path(self)
+        resolve_path(self.options.path)
         with needs("lookup"):
             import maxminddb
         self._maxminddb = maxminddb

@@ -12,7 +12,7 @@ from ..abc.lookup import Lookup, LookupOptions
 from ..casting import NULL_VALUES, parse_fields
 from ..config import nearest, option
 from ..errors import ConfigError, Problem
-from ..resource import container_path
+from ..resource import container_path, resolve_path
 from .formats import FORMATS, Row, format_of, read_rows
 
 Seen = tuple[int, int, int]
@@ -51,7 +51,12 @@ class TableFile:
     """
 
     def __init__(self, options: TableFileOptions, lookup_id: str) -> None:
-        """Touch nothing yet."""
+        """Touch no file yet.
+
+        Raises:
+            ConfigError: The package that `path` names is not installed.
+        """
+        resolve_path(options.path)
         self._options = options
         self._where = f"lookup {lookup_id}"
 

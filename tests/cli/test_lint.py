@@ -70,6 +70,24 @@ def test_lint_says_that_delivered_files_will_be_renamed_when_nobody_decided_it(
         assert done.stdout.endswith("OK: 1 pipeline\n")
 
 
+MISSING = """lookups:
+  - {id: L, class: FileLookup, config: {path: "package:no_such_data/a.csv", key: k}}
+pipelines:
+  - id: P
+    source: {class: FileCSVSource, config: {path: "in/*.csv:package:no_such_data/b.csv", post: noop}}
+    sink: {class: NullSink}
+"""
+
+
+def test_lint_names_the_package_of_a_file_that_is_not_installed(pump: Pump, write: Callable[[str, str], str]) -> None:
+    write("f.yaml", MISSING)
+    done = pump("lint", "f.yaml")
+    told = "the Python package 'no_such_data' is not installed (pip install no_such_data)"
+    assert done.stdout.splitlines() == [
+        f"f.yaml:2: 'package:no_such_data/a.csv': {told}", f"f.yaml:5: 'package:no_such_data/b.csv': {told}",
+    ]  # fmt: skip
+
+
 def test_lint_starts_and_writes_nothing(pump: Pump) -> None:
     before = sorted(pump.directory.iterdir())
     done = pump("lint", "pump.yaml", "--allow", "parts")
