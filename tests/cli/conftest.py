@@ -139,6 +139,8 @@ class Pump:
             if process.poll() is None:
                 process.kill()
             process.wait()
+            if process.stderr is not None:
+                process.stderr.close()
 
 
 class Running:
