@@ -127,7 +127,7 @@ def require_path(lookup: Lookup) -> None:
         ConfigError: Neither a file is named nor where else the table comes from.
     """
     if lookup.is_master() and not lookup.options.path:
-        hint = "the file; or 'master_url', a pump that has the table, or 'source_url', a web server that has it"
+        hint = "the file; or 'master_url', a pump that has the table, or 'source_url', a web server or a file that has it"
         raise ConfigError([Problem("option 'path' must be set", ("path",), where=f"lookup {lookup.Id}", hint=hint)])
 
 
