@@ -141,23 +141,29 @@ class Options:
         Raises:
             ConfigError: One problem for each value that is missing or does not fit.
         """
-        self = cls()
-        problems = []
+        self, problems = cls._read(values)
+        if problems:
+            raise ConfigError(problems)
+        return self
+
+    @classmethod
+    def _read(cls, values: Mapping[str, Any]) -> tuple[typing.Self, list[Problem]]:
+        """Return an instance, and what is wrong: such an option has its default, the others what they were set to."""
+        self, problems = cls(), []
         for name, field in cls.declarations().items():
             raw = values.get(name, field.default)
             if raw is _REQUIRED or (field.required and raw == ""):
                 problems.append(Problem(f"option '{name}' must be set", (name,), hint=field.help))
+                setattr(self, name, None)
                 continue
             try:
                 converted = raw if raw is field.default and not isinstance(raw, str) else field.convert(raw)
             except (ValueError, TypeError) as error:
                 shown = "a secret value" if field.secret else repr(raw)
                 problems.append(Problem(f"option '{name}' has {shown}: {error}", (name,), hint=field.help))
-                continue
+                converted = None if field.required else field.default
             setattr(self, name, converted)
-        if problems:
-            raise ConfigError(problems)
-        return self
+        return self, problems
 
     def __repr__(self) -> str:
         """Show the values, secrets as stars."""
@@ -335,11 +341,10 @@ class Configurable(asab.Configurable):
                 L.warning("[%s] %s", section, problem)
         # ConfigDefaults cannot hold None, so '' stands for it there; what somebody set counts as it is.
         values = {key: value for key, value in self.Config.items() if value != "" or key in given}
-        try:
-            self.options = type(self).Options.parse(values)
-        except ConfigError as error:
-            self.options = _defaults(type(self).Options)
-            problems += [dataclasses.replace(problem, where=where) for problem in error.problems]
+        self.options, wrong = type(self).Options._read(values)
+        meant = {problem.hint for problem in problems}  # what is misspelt is not missing, too
+        missing = {name for name in self.Config if f"did you mean '{name}'?" in meant and name not in given}
+        problems += [dataclasses.replace(one, where=where) for one in wrong if not missing.intersection(one.path)]
         if not problems:
             return
         pending = _PENDING.get()
@@ -390,10 +395,3 @@ def _inherited_default(cls: type, name: str) -> Any:
         if name in declared:
             return declared[name].default
     return _REQUIRED
-
-
-def _defaults(cls: type[Options]) -> Options:
-    instance = cls()
-    for name, field in cls.declarations().items():
-        setattr(instance, name, None if field.required else field.default)
-    return instance

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from ..config import Configurable, Seconds, Size, option
 from ..errors import BSPumpError, ConfigError, ConnectionLost, Problem
 from .backoff import Backoff, BackoffOptions
-from .master import KeptTable, Master, kept_path, master_of, source_of
+from .master import KeptTable, Master, checked_url, kept_path, master_of, source_of
 from .table_path import TablePath, path_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ class LookupOptions(BackoffOptions):
         ge=0,
     )
     master_url: str = option(
-        "", "URL of the pump that holds the master copy; empty: this is the master", example="http://127.0.0.1:8080"
+        "", "URL of the pump that holds the master copy; empty: this is the master", example="http://127.0.0.1:8080",
+        parse=checked_url,
     )
     master_url_endpoint: str = option("/bspump/v1/lookup/", "path of the lookups at the master, before the id")
     master_lookup_id: str = option("", "id of the lookup at the master; empty: the same id")

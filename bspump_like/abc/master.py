@@ -9,7 +9,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from ..errors import BSPumpError, ConfigError, ConnectionLost
 
@@ -34,6 +34,19 @@ class Table:
     data: bytes
     etag: str
     kept_at: float = 0.0
+
+
+def checked_url(value: Any) -> str:
+    """Return the URL of a web server; empty is none.
+
+    Raises:
+        ValueError: It is no such URL.
+    """
+    text = str(value)
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValueError("expected a URL that begins with http:// or https://")
+    return text
 
 
 class Master:

@@ -222,7 +222,7 @@ class PumpBuilder:
         cls = self._class(definition, kind)
         path = self._path(definition)
         self._report.give_up(check_args(cls, definition, path))
-        self.links.check_args(svc, definition, path)
+        self.links.check_args(svc, cls, definition, path)
         section = f"pipeline:{pipeline.Id}:{definition.get('id') or cls.__name__}"
         self._report.give_up(check_folders(cls, self._for_construct(definition), path, self.Definition.directory))
         self._report.give_up(workers.check_path(cls, definition, path, section, self._worker))
@@ -238,7 +238,7 @@ class PumpBuilder:
             cls = self._class(definition, kind)
             path = self._path(definition)
             self._report.give_up(check_args(cls, definition, path))
-            self.links.check_args(svc, definition, path)
+            self.links.check_args(svc, cls, definition, path)
             section = f"{kind.name}:{definition.get('id') or definition['class']}"
             workers.expand_section(section, self._worker)
             build = getattr(cls, "construct", None) or (

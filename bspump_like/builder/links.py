@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..abc import Lookup
 from ..config import nearest
 from ..errors import ConfigError, Problem
 from ..expression import Expression, Template, check_lookups
 from ..policy import ErrorPolicy
 from .circles import Way
 from .positions import KeyPath
+from .registry import PACKAGE
 from .report import BrokenError, Report
 
 if TYPE_CHECKING:
@@ -65,6 +69,7 @@ class Links:
         self._report = report
         self._routes: list[tuple[KeyPath, str]] = []
         self._parts: list[tuple[Any, KeyPath]] = []
+        self._matrices: list[tuple[KeyPath, str]] = []
         self._places: dict[Any, KeyPath] = {}
 
     def join(self, known: Known) -> None:
@@ -73,21 +78,24 @@ class Links:
         known.declared |= self.known.declared
         self.known = known
 
-    def check_args(self, svc: BSPumpService, definition: Mapping[str, Any], path: KeyPath) -> None:
+    def check_args(self, svc: BSPumpService, cls: type, definition: Mapping[str, Any], path: KeyPath) -> None:
         """Check the connections and lookups that `args` name.
 
         Raises:
             BrokenError: One of them is not there, or cannot be built.
         """
         for name, value in (definition.get("args") or {}).items():
+            if name == "matrix_id" and issubclass(cls, Lookup) and isinstance(value, str):
+                self._matrices.append(((*path, "args", name), value))  # matrices are built behind lookups
             group = _REFERENCES.get(name)
             if group is not None and isinstance(value, bool | int | float | list | dict):
                 what = group.removesuffix("s")
                 self._report.give_up([Problem(f"'{name}' must be text, the id of a {what}", (*path, "args", name))])
             if group is None or not isinstance(value, str) or (group == "lookups" and svc.LookupFactories):
                 continue
-            known = svc.Connections if group == "connections" else svc.Lookups
+            known: Mapping[str, Any] = svc.Connections if group == "connections" else svc.Lookups
             if value in known:
+                self._report.give_up(_check_kind(cls, name, known, value, (*path, "args", name)))
                 continue
             if value in self.known.broken[group] or self.known.incomplete:
                 raise BrokenError  # the reason is reported there
@@ -124,6 +132,8 @@ class Links:
 
     def check(self, svc: BSPumpService) -> None:
         """Check all names that could not be looked up before all definitions were built."""
+        for path, id in self._matrices:
+            self._report.add(self._check_named(svc, "matrix", id, path))
         for path, address in self._routes:
             self._report.add(self._check_input(svc, address, path))
         for part, path in self._parts:
@@ -182,6 +192,23 @@ class Links:
                 hint = error.problems[0].hint or "a pipeline to send to begins with an InternalSource"
             return [Problem(error.problems[0].message, path, hint=hint)]
         return ()
+
+
+def _check_kind(cls: type, name: str, known: Mapping[str, Any], value: str, path: KeyPath) -> Iterator[Problem]:
+    """Yield a problem if a connection is of another class than the constructor of a part of this package says."""
+    parameter = inspect.signature(cls).parameters.get(name) if cls.__module__.startswith(f"{PACKAGE}.") else None
+    # The text of the annotation is enough, and naming the class would import it.
+    wanted = set(re.findall(r"\w+Connection\b", str(parameter.annotation))) if parameter is not None else set()
+    if wanted and not wanted.intersection(_class_names(known[value])):
+        fitting = [id for id, one in known.items() if wanted.intersection(_class_names(one))]
+        hint = nearest(value, fitting) or f"define one under 'connections': {{class: {min(wanted)}}}"
+        is_one = type(known[value]).__name__
+        said = f"the connection '{value}' is of the class {is_one}, and {cls.__name__} needs one of {min(wanted)}"
+        yield Problem(said, path, hint=hint)
+
+
+def _class_names(thing: Any) -> Iterator[str]:
+    return (one.__name__ for one in type(thing).__mro__)
 
 
 def _named(value: Any, path: KeyPath) -> Iterator[tuple[Any, KeyPath]]:

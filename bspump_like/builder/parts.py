@@ -30,6 +30,7 @@ def construct(
         section: Its section of the configuration file; an option that comes from there is said to.
     """
     built: Any = None
+    broken = False
     with collect_problems() as options:
         try:
             built = build()
@@ -40,10 +41,11 @@ def construct(
             raised = [Problem(str(error))]
         except Exception as error:  # a constructor is user code: what it raises is said, with its place, not traced
             raised = [Problem(f"cannot be constructed: {said_where(error)}", hint=_hint(error))]
-            if options:  # an option that cannot be read is None: what the constructor makes of that is no other mistake
-                raised = []
+        if options and raised:
+            # An option that cannot be read has its default: what the constructor makes of that is no other mistake.
+            broken, raised = True, [one for one in raised if one.path and one.path[0] in (definition.get("config") or {})]
     found = [_placed(problem, path, definition, section) for problem in (*options, *raised)]
-    return (None if raised else built), found
+    return (None if raised or broken else built), found
 
 
 def _hint(error: Exception) -> str:
@@ -63,6 +65,11 @@ def _placed(problem: Problem, path: KeyPath, definition: Mapping[str, Any], sect
         hint = f"it is set in [{section}] of the configuration file" + (f"; {problem.hint}" if problem.hint else "")
         return dataclasses.replace(problem, path=path, hint=hint)
     return dataclasses.replace(problem, path=(*path, "config", *problem.path))
+
+
+def _is_option(cls: Any, name: str) -> bool:
+    declared = getattr(cls, "Options", None)
+    return declared is None or name in declared.declarations() or name in getattr(cls, "ConfigDefaults", {})
 
 
 def check_args(cls: type, definition: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
@@ -89,7 +96,10 @@ def check_args(cls: type, definition: Mapping[str, Any], path: KeyPath) -> Itera
                 hint = nearest(name, takes) if takes else "it takes no args; options belong into 'config'"
                 yield Problem(f"{cls.__name__} takes no argument '{name}'", (*path, "args", name), hint=hint)
     for name, parameter in takes.items():
-        if parameter.default is parameter.empty and name not in given:
+        if name in (definition.get("config") or {}) and name not in given and not _is_option(cls, name):
+            hint = f'"args": {{"{name}": ...}}'
+            yield Problem(f"'{name}' is an argument of {cls.__name__}, and no option", (*path, "config", name), hint=hint)
+        elif parameter.default is parameter.empty and name not in given:
             yield Problem(
                 f"{cls.__name__} needs the argument '{name}'", (*path, "args"), hint=f'"args": {{"{name}": ...}}'
             )

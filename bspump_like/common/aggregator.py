@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..abc import Context, Event, Generator, Outcome, ProcessorOptions, Snapshot
 from ..config import Seconds, option
-from ..errors import ProcessingError
+from ..errors import ConfigError, Problem, ProcessingError
 from ..settlement import KEY, note
 
 if TYPE_CHECKING:
@@ -152,6 +152,10 @@ class Aggregator(Generator):
         super().__init__(app, pipeline, id, config)
         if self.options.completion_timeout and self.options.completion_interval:
             raise ValueError("'completion_timeout' and 'completion_interval' exclude each other; set one of them to 0")
+        given: Any = aggregation_strategy
+        if isinstance(given, str):  # from a definition
+            problem = f"'aggregation_strategy' is {given!r}, and takes an object, in Python"
+            raise ConfigError([Problem(problem, ("args", "aggregation_strategy"), hint="set 'strategy' in 'config'")])
         # A copy of its own: one strategy object given to two aggregators must not mix their events.
         self.AggregationStrategy: AggregationStrategy = copy.deepcopy(aggregation_strategy) or _STRATEGIES[
             self.options.strategy

@@ -96,6 +96,8 @@ class LookupEnricher(Processor):
             return "with 'missing: null' either 'target' or 'fields' must say what becomes None"
         if options.missing == "default" and not self._target and not isinstance(options.default, Mapping):
             return "with 'missing: default' and no 'target' the default must be a dict of fields"
+        if options.default is not None and options.missing != "default":
+            return f"'default' has {options.default!r}, which counts only with 'missing: default'"
         return ""
 
     # Where the lookup is

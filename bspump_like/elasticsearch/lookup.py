@@ -12,7 +12,7 @@ from ..abc import CachedLookup, CachedLookupOptions
 from ..config import option
 from ..errors import ConnectionLost, ProcessingError
 from .connection import ElasticSearchConnection, Refused
-from .source import whole
+from .source import time_unit, whole
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -25,7 +25,7 @@ class ElasticSearchLookupOptions(CachedLookupOptions):
 
     index: str = option(help="index to look into", example="airports")
     key: str = option("", "field that is matched; empty: the document's _id")
-    scroll_timeout: str = option("1m", "how long the cluster keeps a scroll, for `preload`")
+    scroll_timeout: str = option("1m", "how long the cluster keeps a scroll, for `preload`", parse=time_unit)
 
 
 class ElasticSearchLookup(CachedLookup):

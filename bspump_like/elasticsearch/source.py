@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -37,11 +38,23 @@ class SearchOptions(SourceOptions):
     request_body: Any = option({}, "the search, as JSON; empty: everything", parse=_body)
 
 
+def time_unit(value: Any) -> str:
+    """Return a time as Elasticsearch writes it, https://www.elastic.co/guide/en/elasticsearch/reference/current/api-conventions.html.
+
+    Raises:
+        ValueError: It is none.
+    """
+    text = str(value)
+    if not re.fullmatch(r"[0-9]+(d|h|m|s|ms|micros|nanos)", text):
+        raise ValueError("expected a time such as 1m, 30s or 500ms")
+    return text
+
+
 class ElasticSearchSourceOptions(SearchOptions):
     """Options of a source of hits."""
 
     scroll_timeout: str = option(
-        "1m", "how long the cluster keeps a scroll or a point in time between two pages", example="5m"
+        "1m", "how long the cluster keeps a scroll or a point in time between two pages", example="5m", parse=time_unit
     )
     page_size: int = option(1000, "hits of a page, and events handed over at once", ge=1, le=10000)
     paging: str = option(

@@ -6,23 +6,37 @@ import base64
 import io
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlencode, urlsplit
 
 from ..abc import Connection, ConnectionOptions
 from ..abc.tls import TLSOptions, ssl_context
 from ..config import Seconds, Size, option
-from ..errors import BSPumpError, ConnectionLost, needs
+from ..errors import BSPumpError, ConfigError, ConnectionLost, Problem, needs
 from .line import FACTORS
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
 
 
+def _url(value: Any) -> str:
+    text = str(value)
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected a URL such as http://localhost:8086/")
+    if parts.query or parts.path.rstrip("/").endswith("/write"):
+        raise ValueError("expected the URL of the server alone: what is written to stands in 'db', or in 'bucket' and 'org'")
+    return text
+
+
 class InfluxDBConnectionOptions(ConnectionOptions, TLSOptions):
     """Options of an InfluxDB server."""
 
-    url: str = option("http://localhost:8086/", "URL of the server")
+    refused: ClassVar[dict[str, str]] = {
+        "database": "it is called 'db' here", "host": "it stands in 'url'", "port": "it stands in 'url'",
+    }  # fmt: skip
+
+    url: str = option("http://localhost:8086/", "URL of the server", parse=_url)
     db: str = option("mydb", "database, 1.x")
     username: str = option("", "user, 1.x")
     password: str = option("", "password, 1.x", secret=True)
@@ -94,6 +108,9 @@ class InfluxDBConnection(Connection):
         with needs("http"):
             import aiohttp  # noqa: F401 - said at the start, not at the first event
         options = self.options
+        problem = self._contradiction(config or {})
+        if problem:
+            raise ConfigError([Problem(problem, where=f"connection {self.Id}")])
         if options.bucket:
             query = {
                 "bucket": options.bucket,
@@ -109,6 +126,16 @@ class InfluxDBConnection(Connection):
             self._target = f"{options.url.rstrip('/')}/write?{urlencode(query)}"
         self._where = re.sub(r"//[^/@]*@", "//", options.url)
         self._session: Any = None
+
+    def _contradiction(self, config: Mapping[str, Any]) -> str:
+        options = self.options
+        if options.bucket and "db" in config:
+            return "either 'db' (1.x) or 'bucket' (2.x) may be set, and not both"
+        if options.org and not options.bucket:
+            return "'org' is set and 'bucket' is not: both name where points go in 2.x"
+        if options.password and not options.username:
+            return "'password' is set and 'username' is not"
+        return ""
 
     async def on_start(self) -> None:
         """Make the client; it connects with the first points."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -41,7 +42,7 @@ class Cells:
         """Read the declaration."""
         self._dtype = dtype
         if dtype.names is None:
-            self._figures = [_Figure("", *_read("cells", declared), None)]
+            self._figures = [_Figure("", *_read_plain(declared), None)]
         else:
             self._figures = self._named(declared, dtype.names)
         extremes = [figure for figure in self._figures if figure.kind in ("min", "max")]
@@ -135,6 +136,18 @@ class Cells:
             seen = figure.seen if figure.kind in ("min", "max") else None
             plans += planned(array, at, update, _HOWS[figure.kind], seen)
         carry_out(plans)
+
+
+def _read_plain(declared: Any) -> tuple[str, str | None]:
+    if isinstance(declared, Mapping) and not _HOWS.keys() & declared.keys():
+        fields = ", ".join(f"{cell}: f8" for cell in declared)
+        hint = f"write count, or {{sum: FIELD}}; or give the matrix a dtype with fields: {{{fields}}}"
+        close = difflib.get_close_matches(str(next(iter(declared), "")), _HOWS, n=1)
+        if close and len(declared) == 1:
+            hint = f"did you mean '{close[0]}'?"
+        named = ", ".join(map(repr, declared)) or "nothing"
+        raise _mistake(f"the cells of the matrix have no fields, and {named} is named", hint)
+    return _read("cells", declared)
 
 
 def _read(cell: str, spec: Any) -> tuple[str, str | None]:

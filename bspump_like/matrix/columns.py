@@ -56,8 +56,9 @@ class ColumnMatrix(NamedMatrix):
 
     def _configured(self) -> None:
         super()._configured()
-        if not self.Columns > 0:
-            problem = f"columns is {self.Columns!r}, expected a number above 0"
+        given: Any = self.Columns
+        if not isinstance(given, int) or not given > 0:
+            problem = f"columns is {given!r}, expected a whole number above 0"
             raise ConfigError([Problem(problem, ("args", "columns"), f"matrix {self.Id}")])
 
     def build_shape(self, rows: int = 0) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -88,23 +89,31 @@ class GeoMatrix(Matrix):
         self.Bbox: dict[str, float] = {}
         self.Resolution = resolution
         self.MapHeight = self.MapWidth = 1
-        self._bbox = dict(bbox or {})
+        self._bbox: Any = bbox or {}
         super().__init__(app, dtype, id, config)
 
     def _configured(self) -> None:
         where = f"matrix {self.Id}"
+        if not isinstance(self._bbox, Mapping):
+            problem = f"bbox has {self._bbox!r}, expected keys with degrees"
+            raise ConfigError([Problem(problem, ("args", "bbox"), where, ", ".join(CORNERS))])
         unknown = set(self._bbox).difference(CORNERS)
         if unknown:
             raise ConfigError([Problem(f"bbox has no '{unknown.pop()}'", ("args", "bbox"), where, ", ".join(CORNERS))])
+        for corner, degrees in self._bbox.items():
+            if isinstance(degrees, bool) or not isinstance(degrees, numbers.Real):
+                problem = f"bbox has {degrees!r} for '{corner}', expected degrees"
+                raise ConfigError([Problem(problem, ("args", "bbox"), where)])
         self.Bbox = {corner: float(self._bbox.get(corner, getattr(self.options, corner))) for corner in CORNERS}
         north, south, west, east = self.Bbox.values()
         if south >= north or west >= east:
             raise ConfigError(
                 [Problem(f"the box {self.Bbox} is empty", ("args", "bbox"), where, "min must be below max")]
             )
-        if not self.Resolution > 0:
+        resolution: Any = self.Resolution
+        if not isinstance(resolution, int | float | np.number) or not resolution > 0:
             raise ConfigError(
-                [Problem(f"resolution {self.Resolution!r} is no number of km above 0", ("args", "resolution"))]
+                [Problem(f"resolution {self.Resolution!r} is no number of km above 0", ("args", "resolution"), where)]
             )
         self.MapHeight = math.ceil(self.get_gps_distance(south, west, north, west) / self.Resolution)
         self.MapWidth = math.ceil(self.get_gps_distance(south, west, south, east) / self.Resolution)

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -132,11 +133,13 @@ class TimeWindowMatrix(ColumnMatrix):
 
     def _configured(self) -> None:
         super()._configured()
-        where, start = f"matrix {self.Id}", self._given_start
-        if not self.Resolution > 0:
-            problem = f"resolution is {self.Resolution!r}, expected seconds above 0"
+        where = f"matrix {self.Id}"
+        start: Any = self._given_start
+        resolution: Any = self.Resolution
+        if not isinstance(resolution, int | float | np.number) or not resolution > 0:
+            problem = f"resolution is {resolution!r}, expected a number of seconds above 0"
             raise ConfigError([Problem(problem, ("args", "resolution"), where)])
-        if isinstance(start, str) and start != FIRST_EVENT:
+        if not isinstance(start, numbers.Real | None) and start != FIRST_EVENT:
             raise ConfigError(
                 [
                     Problem(

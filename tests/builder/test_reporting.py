@@ -137,7 +137,7 @@ lookups:
 - {id: L, class: FileLookup, config: {pth: x}}
 """)  # fmt: skip
 
-    assert [one.split(": ")[0] for one in said] == [f"pump.yaml:{line}" for line in (1, 2, 3, 6, 9, 10, 11, 12, 14, 14)], said
+    assert [one.split(": ")[0] for one in said] == [f"pump.yaml:{line}" for line in (1, 2, 3, 6, 9, 10, 11, 12, 14)], said
 
 
 def test_what_may_stand_in_a_file_that_cannot_be_read_is_not_said_to_be_missing(mistakes: Mistakes) -> None:

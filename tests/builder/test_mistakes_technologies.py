@@ -1,0 +1,181 @@
+"""Mistakes around servers, lookups and matrices: connections, options that contradict one another, types of arguments.
+
+Side by side: what somebody wrote, and every word that is said about it.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Mistakes
+from .mistake import HEAD, SINK, Mistake
+
+KAFKA = "connections:\n- {id: K, class: KafkaConnection}\n"
+SEARCH = "connections:\n- {id: ES, class: ElasticSearchConnection}\n"
+FILE = "lookups:\n- {id: A, class: FileLookup, config: {path: a.csv, key: faa}}\n"
+
+
+def reads(source: str) -> str:
+    return f"pipelines:\n- id: P\n  source: {source}\n" + SINK
+
+
+def influx(**config: str) -> str:
+    written = ", ".join(f"{name}: {value}" for name, value in config.items())
+    return f"connections:\n- {{id: I, class: InfluxDBConnection, config: {{{written}}}}}\n" + HEAD + SINK
+
+
+def part(text: str) -> str:
+    return HEAD + f"  processors:\n  - {text}\n" + SINK
+
+
+def matrix(text: str) -> str:
+    return f"matrices:\n- {{id: M, class: {text}}}\n" + HEAD + SINK
+
+
+def updated(cells: str) -> str:
+    updater = f"{{class: MatrixUpdater, config: {{matrix: M, row: a, cells: {cells}}}}}"
+    return "matrices:\n- {id: M, class: NamedMatrix}\n" + part(updater)
+
+
+MISTAKES = [
+    Mistake(
+        "a connection among the options",
+        KAFKA + reads("{class: KafkaSource, config: {topic: t, connection: K}}"),
+        "pump.yaml:5: 'connection' is an argument of KafkaSource, and no option (\"args\": {\"connection\": ...})",
+    ),
+    Mistake(
+        "a connection beside the arguments",
+        KAFKA + reads("{class: KafkaSource, connection: K, config: {topic: t}}"),
+        "pump.yaml:5: unknown key 'connection' in a source (it belongs into \"args\": {\"connection\": ...})",
+    ),
+    Mistake(
+        "a connection of another kind",
+        SEARCH + reads("{class: KafkaSource, args: {connection: ES}, config: {topic: t}}"),
+        "pump.yaml:5: the connection 'ES' is of the class ElasticSearchConnection, and KafkaSource needs one of "
+        "KafkaConnection (define one under 'connections': {class: KafkaConnection})",
+    ),
+    Mistake(
+        "a connection of another kind, and one that fits",
+        KAFKA + "- {id: R, class: SchemaRegistryConnection}\n" + part("{class: SchemaDecoder, args: {connection: K}}"),
+        "pump.yaml:8: the connection 'K' is of the class KafkaConnection, and SchemaDecoder needs one of "
+        "SchemaRegistryConnection (known: R)",
+    ),
+    Mistake(
+        "a lookup with a connection of another kind",
+        KAFKA + "lookups:\n- {id: L, class: ElasticSearchLookup, args: {connection: K}, config: {index: i}}\n" + HEAD + SINK,
+        "pump.yaml:4: the connection 'K' is of the class KafkaConnection, and ElasticSearchLookup needs one of "
+        "ElasticSearchConnection (define one under 'connections': {class: ElasticSearchConnection})",
+    ),
+    Mistake(
+        "one wrong option, and others that are right",
+        "lookups:\n- {id: A, class: FileLookup, config: {path: a.csv, key: faa, reload_period: often}}\n" + HEAD + SINK,
+        "pump.yaml:2: lookup A: option 'reload_period' has 'often': expected a number (seconds between two looks whether the "
+        "table has changed; 0: never. For a master; a slave has `master_period`)",
+    ),
+    Mistake(
+        "an option that must be set, misspelt",
+        KAFKA + reads("{class: KafkaSource, args: {connection: K}, config: {topics: t}}"),
+        "pump.yaml:5: pipeline P, KafkaSource: unknown option 'topics' (did you mean 'topic'?)",
+    ),
+    Mistake(
+        "a scroll for a time of no such unit",
+        SEARCH + reads("{class: ElasticSearchSource, args: {connection: ES}, config: {index: i, scroll_timeout: 1 minute}}"),
+        "pump.yaml:5: pipeline P, ElasticSearchSource: option 'scroll_timeout' has '1 minute': expected a time such as 1m, 30s "
+        "or 500ms (how long the cluster keeps a scroll or a point in time between two pages)",
+    ),
+    Mistake(
+        "InfluxDB: a URL without a scheme",
+        influx(url="localhost:8086"),
+        "pump.yaml:2: connection I: option 'url' has 'localhost:8086': expected a URL such as http://localhost:8086/ (URL of "
+        "the server)",
+    ),
+    Mistake(
+        "InfluxDB: a URL with the database in it",
+        influx(url="http://localhost:8086/write?db=flights"),
+        "pump.yaml:2: connection I: option 'url' has 'http://localhost:8086/write?db=flights': expected the URL of the server "
+        "alone: what is written to stands in 'db', or in 'bucket' and 'org' (URL of the server)",
+    ),
+    Mistake(
+        "InfluxDB: the database by another name",
+        influx(database="flights"),
+        "pump.yaml:2: connection I: unknown option 'database' (it is called 'db' here)",
+    ),
+    Mistake(
+        "InfluxDB: both interfaces",
+        influx(db="flights", bucket="flights", org="me", token="secret"),
+        "pump.yaml:2: connection I: either 'db' (1.x) or 'bucket' (2.x) may be set, and not both",
+    ),
+    Mistake(
+        "InfluxDB: an organization without a bucket",
+        influx(org="me", token="secret"),
+        "pump.yaml:2: connection I: 'org' is set and 'bucket' is not: both name where points go in 2.x",
+    ),
+    Mistake(
+        "InfluxDB: a password of nobody",
+        influx(db="flights", password="secret"),
+        "pump.yaml:2: connection I: 'password' is set and 'username' is not",
+    ),
+    Mistake(
+        "a master without a scheme",
+        "lookups:\n- {id: A, class: FileLookup, config: {master_url: 'other:8080'}}\n" + HEAD + SINK,
+        "pump.yaml:2: lookup A: option 'master_url' has 'other:8080': expected a URL that begins with http:// or https:// (URL "
+        "of the pump that holds the master copy; empty: this is the master)",
+    ),
+    Mistake(
+        "a default that does not count",
+        FILE + part("{class: LookupEnricher, config: {lookup: A, key: a, target: b, default: none}}"),
+        "pump.yaml:7: pipeline P, LookupEnricher: 'default' has 'none', which counts only with 'missing: default'",
+    ),
+    Mistake(
+        "a lookup of a matrix that is not there",
+        "lookups:\n- {id: A, class: MatrixLookup, args: {matrix_id: Delay}}\nmatrices:\n- {id: Delays, class: NamedMatrix}\n"
+        + HEAD + SINK,
+        "pump.yaml:2: Cannot find matrix id 'Delay' (did you mean 'Delays'?)",
+    ),
+    Mistake(
+        "cells with fields, of a matrix without",
+        updated("{flights: count, delay: {sum: dep_delay}}"),
+        "pump.yaml:7: the cells of the matrix have no fields, and 'flights', 'delay' is named (write count, or {sum: FIELD}; or "
+        "give the matrix a dtype with fields: {flights: f8, delay: f8})",
+    ),
+    Mistake(
+        "a figure that is misspelt",
+        updated("{summ: delay}"),
+        "pump.yaml:7: the cells of the matrix have no fields, and 'summ' is named (did you mean 'sum'?)",
+    ),
+    Mistake(
+        "columns that are no number",
+        matrix("TimeWindowMatrix, args: {columns: many}"),
+        "pump.yaml:2: matrix M: columns is 'many', expected a whole number above 0",
+    ),
+    Mistake(
+        "a resolution with a unit",
+        matrix("TimeWindowMatrix, args: {resolution: 1h}"),
+        "pump.yaml:2: matrix M: resolution is '1h', expected a number of seconds above 0",
+    ),
+    Mistake(
+        "a resolution of a map with a unit",
+        matrix("GeoMatrix, args: {resolution: 5km}"),
+        "pump.yaml:2: matrix M: resolution '5km' is no number of km above 0",
+    ),
+    Mistake(
+        "corners in a list",
+        matrix("GeoMatrix, args: {bbox: [50, 48, 12, 18]}"),
+        "pump.yaml:2: matrix M: bbox has [50, 48, 12, 18], expected keys with degrees (max_lat, min_lat, min_lon, max_lon)",
+    ),
+    Mistake(
+        "a corner that is no number",
+        matrix("GeoMatrix, args: {bbox: {max_lat: north}}"),
+        "pump.yaml:2: matrix M: bbox has 'north' for 'max_lat', expected degrees",
+    ),
+    Mistake(
+        "a strategy that takes an object",
+        part("{class: Aggregator, args: {aggregation_strategy: events}}"),
+        "pump.yaml:5: 'aggregation_strategy' is 'events', and takes an object, in Python (set 'strategy' in 'config')",
+    ),
+]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.title)
+def test_a_mistake_is_said_with_file_line_and_remedy(mistakes: Mistakes, mistake: Mistake) -> None:
+    assert mistakes(mistake.text) == list(mistake.said)
