@@ -14,8 +14,9 @@ Requests are passed on with their headers, so it is the workers that ask for `[w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -80,7 +81,9 @@ class Gateway:
         app.router.add_get("/bspump/v1/pipelines", self._pipelines)
         app.router.add_route("*", "/worker/{index:\\d+}/{path:.*}", self._one)
         app.router.add_route("*", "/{path:.*}", self._any)
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PATIENCE), auto_decompress=False)
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(sock_connect=_PATIENCE, sock_read=_PATIENCE), auto_decompress=False
+        )
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         try:
@@ -118,19 +121,19 @@ class Gateway:
         return _json(merged_pipelines({index: body for index, (status, body) in answers.items() if status == 200},
                                       {place.index: place.carried for place in self._places}))  # fmt: skip
 
-    async def _one(self, request: web.Request) -> web.Response:
+    async def _one(self, request: web.Request) -> web.StreamResponse:
         index = int(request.match_info["index"])
         if index >= len(self._places):
             return _json({"problem": f"there is no worker {index}; there are 0 to {len(self._places) - 1}"}, 404)
-        return await self._pass_on(request, self._places[index], f"/{request.match_info['path']}")
+        return await self._pass_on(request, self._places[index], f"/{request.rel_url.raw_path.split('/', 3)[3]}")
 
-    async def _any(self, request: web.Request) -> web.Response:
+    async def _any(self, request: web.Request) -> web.StreamResponse:
         if request.method not in ("GET", "HEAD"):
             return _json({"problem": f"say which worker is meant: /worker/0{request.path}"}, 405)
         place = next((one for one in self._places if one.running and one.port), None)
         if place is None:
             return _json({"problem": "no worker runs"}, 503)
-        return await self._pass_on(request, place, request.path)
+        return await self._pass_on(request, place, request.rel_url.raw_path)
 
     # Asking workers
 
@@ -140,33 +143,67 @@ class Gateway:
         return {place.index: answer for place, answer in zip(self._places, answers, strict=True)}
 
     async def _ask(self, request: web.Request, place: Place) -> tuple[int, Any]:
-        answer = await self._pass_on(request, place, request.path)
-        assert isinstance(answer.body, bytes)
         try:
-            return answer.status, orjson.loads(answer.body)
+            async with asyncio.timeout(_PATIENCE), self._asked(request, place, request.path) as answer:
+                status, body = answer.status, await answer.read()
+        except OSError as error:
+            return 503, {"problem": _why_not(place, error)}
+        try:
+            return status, orjson.loads(body)
         except orjson.JSONDecodeError:
-            return answer.status, {"problem": answer.body.decode(errors="replace").strip()}
+            return status, {"problem": body.decode(errors="replace").strip()}
 
-    async def _pass_on(self, request: web.Request, place: Place, path: str) -> web.Response:
-        import aiohttp
+    async def _pass_on(self, request: web.Request, place: Place, path: str) -> web.StreamResponse:
+        """Pass an answer on as it comes: the table of a lookup may be large."""
         from aiohttp import web
         from multidict import CIMultiDict
 
+        response: web.StreamResponse | None = None
+        try:
+            async with self._asked(request, place, path) as answer:
+                kept = CIMultiDict((k, v) for k, v in answer.headers.items() if k.lower() not in _HOP_BY_HOP)
+                response = web.StreamResponse(status=answer.status, headers=kept)
+                response.content_length = answer.content_length
+                await response.prepare(request)
+                async for piece in answer.content.iter_chunked(1 << 20):
+                    await response.write(piece)
+                await response.write_eof()
+                return response
+        except OSError as error:
+            if response is not None and response.prepared:
+                raise  # the connection breaks off, and who asked sees that it does not have all
+            return _json({"problem": _why_not(place, error)}, 503)
+
+    @contextlib.asynccontextmanager
+    async def _asked(self, request: web.Request, place: Place, path: str) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Ask one worker.
+
+        Raises:
+            OSError: It does not run, does not answer in time, or breaks off.
+        """
+        import aiohttp
+        from multidict import CIMultiDict
+        from yarl import URL
+
         assert self._session is not None
         if not (place.running and place.port):
-            return _json({"problem": f"worker {place.index} is not running"}, 503)
+            raise ConnectionRefusedError
         headers = CIMultiDict((k, v) for k, v in request.headers.items() if k.lower() not in _HOP_BY_HOP)
         headers["Accept-Encoding"] = "identity"
-        query = f"?{request.query_string}" if request.query_string else ""
-        url = f"http://127.0.0.1:{place.port}{path}{query}"
+        query = f"?{request.rel_url.raw_query_string}" if request.query_string else ""
+        url = URL(f"http://127.0.0.1:{place.port}{path}{query}", encoded=True)  # as it came: %2F is no slash
+        body = await request.read()
         try:
-            body = await request.read()
             async with self._session.request(request.method, url, headers=headers, data=body or None) as answer:
-                kept = [(k, v) for k, v in answer.headers.items() if k.lower() not in _HOP_BY_HOP]
-                return web.Response(status=answer.status, body=await answer.read(), headers=CIMultiDict(kept))
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            reason = str(error) or "no answer in time"
-            return _json({"problem": f"worker {place.index} does not answer: {reason}"}, 503)
+                yield answer
+        except aiohttp.ClientError as error:
+            raise ConnectionError(str(error)) from error
+
+
+def _why_not(place: Place, error: Exception) -> str:
+    if not (place.running and place.port):
+        return f"worker {place.index} is not running"
+    return f"worker {place.index} does not answer: {str(error) or 'no answer in time'}"
 
 
 def free_port() -> int:

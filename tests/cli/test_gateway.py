@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import json
 import os
 import signal
@@ -9,13 +11,16 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp import web
+from yarl import URL
 
-from bspump_like.cli.gateway import merged_pipelines
+from bspump_like.cli.gateway import Gateway, merged_pipelines
 from bspump_like.cli.rows import Row
 from tests.ports import free_port
 
@@ -137,6 +142,80 @@ def test_an_address_that_is_taken_is_said(pump: Pump) -> None:
         done = pump(*RUN, "--workers", "2", "-c", "web.conf")
     assert done.returncode == 2
     assert f"the web server cannot listen on 127.0.0.1:{port}: " in done.stderr
+
+
+@dataclasses.dataclass
+class Worker:
+    """A worker whose API is a server of the test."""
+
+    port: int
+    index: int = 0
+    running: bool = True
+    carried: Mapping[str, Row] = dataclasses.field(default_factory=dict)
+
+
+async def through_gateway(handle: Any, ask: Callable[[str], Any]) -> None:
+    behind = web.ServerRunner(web.Server(handle))
+    await behind.setup()
+    await web.TCPSite(behind, "127.0.0.1", 0).start()
+    port = free_port()
+    gateway = Gateway([Worker(behind.addresses[0][1])], "127.0.0.1", port)
+    await gateway.start()
+    try:
+        await ask(f"http://127.0.0.1:{port}")
+    finally:
+        await gateway.stop()
+        await behind.cleanup()
+
+
+@pytest.mark.parametrize("length", [None, 6])
+def test_a_large_answer_is_passed_on_as_it_comes(length: int | None) -> None:
+    asked = []
+
+    async def run() -> None:
+        arrived = asyncio.Event()
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            asked.append(request.raw_path)
+            response = web.StreamResponse(headers={"ETag": '"x"'})
+            response.content_length = length
+            await response.prepare(request)
+            await response.write(b"abc")
+            await arrived.wait()  # the rest comes when the beginning is there
+            await response.write(b"def")
+            return response
+
+        async def ask(url: str) -> None:
+            path = URL(f"{url}/worker/0/bspump/v1/lookup/a%2Fb%20c?q=%26", encoded=True)
+            async with aiohttp.ClientSession() as session, session.get(path) as response:
+                assert (await response.content.readexactly(3), response.headers["ETag"]) == (b"abc", '"x"')
+                arrived.set()
+                assert await response.read() == b"def"
+
+        await through_gateway(handle, ask)
+
+    asyncio.run(run())
+    assert asked == ["/bspump/v1/lookup/a%2Fb%20c?q=%26"]
+
+
+@pytest.mark.parametrize("length", [None, 6])
+def test_an_answer_that_breaks_off_is_not_taken_for_whole(length: int | None) -> None:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.content_length = length
+        await response.prepare(request)
+        await response.write(b"abc")
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    async def ask(url: str) -> None:
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(aiohttp.ClientError):
+                async with session.get(f"{url}/bspump/v1/lookup/a") as response:
+                    await response.read()
+
+    asyncio.run(through_gateway(handle, ask))
 
 
 def test_profiles_and_states_are_merged() -> None:
