@@ -14,8 +14,10 @@ from tools.services.kafka import Kafka
 
 
 @pytest.fixture
-def topics(kafka: Kafka) -> Topics:
-    return Topics(kafka.url)
+def topics(kafka: Kafka) -> Iterator[Topics]:
+    topics = Topics(kafka.url)
+    yield topics
+    topics.delete()
 
 
 @pytest.fixture

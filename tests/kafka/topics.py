@@ -50,6 +50,20 @@ class Topics:
         finally:
             await admin.close()
 
+    def delete(self) -> None:
+        """Delete those of this test: a broker that was killed reads every log again before it serves."""
+        asyncio.run(self._delete())
+
+    async def _delete(self) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.servers)
+        await admin.start()
+        try:
+            ours = [name for name in await admin.list_topics() if self.prefix in name]
+            if ours:
+                await admin.delete_topics(ours)
+        finally:
+            await admin.close()
+
     def produce(self, topic: str, values: Iterable[bytes], **message: Any) -> None:
         asyncio.run(self.aproduce(topic, values, **message))
 

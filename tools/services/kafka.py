@@ -123,6 +123,9 @@ class Kafka(Server):
             "group.min.session.timeout.ms": 500,
             "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500,
             "auto.create.topics.enable": "false",
+            # After a kill every log is read again: small indices, and not one log after the other.
+            "log.index.size.max.bytes": 65536,
+            "num.recovery.threads.per.data.dir": 4,
             # A killed broker of the cluster is noticed, and replaced as leader, in seconds.
             "broker.session.timeout.ms": 3000,
             "broker.heartbeat.interval.ms": 500,
