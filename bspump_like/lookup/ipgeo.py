@@ -148,7 +148,7 @@ class IPGeoLookup(OnDiskLookup):
                 known[address] = value
         return default if value is None else value
 
-    lookup_location = get
+    lookup_location = search = get
 
     def lookup_location_ipv4(self, address: int) -> Any:
         """Return the value of an IPv4 address given as a number, or None."""

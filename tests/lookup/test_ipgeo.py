@@ -82,6 +82,7 @@ def test_the_names_of_bspump_answer_alike(load, path):
     assert lookup.lookup_location((0xFFFF << 32) + 0xC0000207) == PRAGUE
     assert lookup.lookup_location_ipv4(0xC0000207) == PRAGUE
     assert lookup.lookup_location_ipv6(0x20010DB8 << 96) == VIENNA
+    assert lookup.search(0x20010DB8 << 96) == VIENNA
     with pytest.raises(KeyError):
         lookup["192.0.3.1"]
 
