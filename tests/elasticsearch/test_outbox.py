@@ -165,6 +165,7 @@ def test_documents_that_cannot_be_stored_before_the_end_are_said(caplog):
         for number in range(3):
             connection.consume("x", data_feeder_create_or_index({"n": number}, None))
         connection.flush(forced=True)
+        await until(lambda: "cannot reach Elasticsearch" in caplog.text)
         app.pump_service.settings.options.stop_timeout = 0.2
         app.stop()
 
