@@ -14,6 +14,10 @@ from ..application import BSPumpApplication
 from .clock import ClockLoop
 from .pump import PumpTimeout, describe
 
+# Most of what is waited for takes a few turns of the loop; while a thread or a server works the processor is left to it.
+_AT_ONCE = 1000
+_NAP = 0.001  # seconds
+
 
 async def turns(count: int = 5) -> None:
     """Give the event loop some turns."""
@@ -26,13 +30,18 @@ async def quiet(loop: ClockLoop, patience: float = 1.0) -> None:
 
     Args:
         loop: The loop.
-        patience: Seconds of real time after which a thread counts as one that waits for something.
+        patience: Seconds of real time after which a thread counts as one that waits for something. While the machine
+            stood still the thread could not work either: so a turn of the loop counts for little, however long it was.
     """
-    deadline = time.monotonic() + patience
+    waited, count = 0.0, 0
     await turns()
-    while loop.in_threads and time.monotonic() < deadline:
-        await until(lambda: not loop.in_threads or time.monotonic() >= deadline)
-        await turns()
+    while loop.in_threads and waited < patience:
+        begin = time.monotonic()
+        await asyncio.sleep(0 if count < _AT_ONCE else _NAP)
+        waited += min(time.monotonic() - begin, 5 * _NAP)
+        count += 1
+        if not loop.in_threads:
+            await turns()
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -40,8 +49,7 @@ async def until(condition: Callable[[], bool]) -> None:
     count = 0
     while not condition():
         count += 1
-        # Most of it takes a few turns; while a thread or a server works the processor is left to it.
-        await asyncio.sleep(0 if count < 1000 else 0.001)
+        await asyncio.sleep(0 if count < _AT_ONCE else _NAP)
 
 
 class PumpNotStarted(AssertionError):
