@@ -195,7 +195,7 @@ def _object(value: Any, shape: Shape, path: KeyPath) -> Iterator[Problem]:
     for key, item in value.items():
         wanted = shape.keys.get(key)
         if wanted is None:
-            unknown = WrongKey if key == "connection" else Harmless  # without its connection no part can be built
+            unknown = WrongKey if key in ("connection", "config") else Harmless  # what belongs into args, and is needed there
             yield unknown(f"unknown key '{key}' in {shape.name}", (*path, key), hint=_remedy(key, shape))
         elif item is not None and not isinstance(item, _TYPES[wanted]):
             yield WrongKey(f"'{key}' must be {wanted}, here is {_kind(item)}", (*path, key))
@@ -213,6 +213,8 @@ def _object(value: Any, shape: Shape, path: KeyPath) -> Iterator[Problem]:
 def _remedy(key: str, shape: Shape) -> str:
     if key in WAY_KEYS and shape.instead:
         return "it belongs to a step with 'when' or 'case'"
+    if key == "config" and "args" in shape.keys:
+        return "what it takes belongs into 'args'"
     if key == "connection" and "args" in shape.keys:
         return f'it belongs into "args": {{"{key}": ...}}'
     hint = nearest(key, (*shape.keys, *shape.instead))

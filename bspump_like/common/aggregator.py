@@ -147,11 +147,13 @@ class Aggregator(Generator):
             config: Options.
 
         Raises:
-            ValueError: Both a timeout and an interval are set.
+            ConfigError: Both a timeout and an interval are set, or the strategy is text.
         """
         super().__init__(app, pipeline, id, config)
         if self.options.completion_timeout and self.options.completion_interval:
-            raise ValueError("'completion_timeout' and 'completion_interval' exclude each other; set one of them to 0")
+            problem = "'completion_timeout' and 'completion_interval' exclude each other"
+            where = f"pipeline {pipeline.Id}, {self.Id}"
+            raise ConfigError([Problem(problem, ("completion_interval",), where, "set one of them to 0")])
         given: Any = aggregation_strategy
         if isinstance(given, str):  # from a definition
             problem = f"'aggregation_strategy' is {given!r}, and takes an object, in Python"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import codecs
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +10,11 @@ from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
 from ..config import option
 from ..errors import ProcessingError
+from ..text_options import encoding_name
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
     from ..pipeline import Pipeline
-
-
-def encoding_name(name: Any) -> str:
-    """Return the canonical name of a text encoding, for `option(parse=encoding_name)`; ValueError if there is none."""
-    try:
-        return codecs.lookup(str(name)).name
-    except LookupError:
-        raise ValueError("there is no such text encoding") from None
 
 
 class EncodingOptions(ConcurrencyOptions):

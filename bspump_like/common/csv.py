@@ -11,6 +11,7 @@ from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
 from ..config import option
 from ..errors import ConfigError, ProcessingError
+from ..text_options import character
 from .text_parser import TextParser, TextParserOptions
 
 if TYPE_CHECKING:
@@ -18,19 +19,12 @@ if TYPE_CHECKING:
     from ..pipeline import Pipeline
 
 
-def _character(value: Any) -> str:
-    text = {"tab": "\t", "\\t": "\t"}.get(str(value), str(value))
-    if len(text) != 1:
-        raise ValueError("expected one character, or tab")
-    return text
-
-
 class CSVParserOptions(TextParserOptions):
     """Columns and characters."""
 
     columns: list[str] = option(help="names of the columns, in order", example=["origin", "dest", "delay"])
-    delimiter: str = option(",", "character between fields; tab for a tabulator", parse=_character)
-    quotechar: str = option('"', "character around fields", parse=_character)
+    delimiter: str = option(",", "character between fields; tab for a tabulator", parse=character)
+    quotechar: str = option('"', "character around fields", parse=character)
 
 
 class CSVParserProcessor(TextParser):
@@ -77,8 +71,8 @@ class CSVDumperOptions(ConcurrencyOptions):
     """Columns and characters."""
 
     columns: list[str] = option(help="fields to write, in order", example=["origin", "dest", "delay"])
-    delimiter: str = option(",", "character between fields; tab for a tabulator", parse=_character)
-    quotechar: str = option('"', "character around fields that need it", parse=_character)
+    delimiter: str = option(",", "character between fields; tab for a tabulator", parse=character)
+    quotechar: str = option('"', "character around fields that need it", parse=character)
 
 
 class _Line:

@@ -14,7 +14,7 @@ from ..abc import Context, Event, Processor
 from ..abc.processor import ConcurrencyOptions
 from ..config import option
 from ..errors import ProcessingError
-from .bytes import encoding_name
+from ..text_options import encoding_name
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication

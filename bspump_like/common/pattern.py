@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def _patterns(value: Any) -> list[str]:
     patterns = [value] if isinstance(value, str) else list(value)
     for pattern in patterns:
+        Regular(pattern)
         if "(?P<" not in pattern:
             raise ValueError(f"the pattern {pattern!r} has no named group, such as (?P<status>[0-9]+)")
-        Regular(pattern)
     if not patterns:
         raise ValueError("expected a pattern, or a list of them")
     return patterns

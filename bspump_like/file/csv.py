@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..abc import Context, Event
 from ..config import Options, option
 from ..errors import ProcessingError
+from ..text_options import character, optional_character, optional_encoding
 from .line import encoding_of
 from .opened import FileStream
 from .output import SPILL
@@ -39,11 +40,11 @@ class CSVOptions(Options):
     """The options of Python's csv module, for source and sink alike."""
 
     dialect: str = option("excel", "dialect of the csv module; the options below override it")
-    delimiter: str = option(",", "character between fields")
+    delimiter: str = option(",", "character between fields; tab for a tabulator", parse=character)
     doublequote: bool = option(True, "a quote within a quoted field is written twice")
-    escapechar: str = option("", "character that takes the meaning from the next one; empty: none")
+    escapechar: str = option("", "character that takes the meaning from the next one; empty: none", parse=optional_character)
     lineterminator: str = option(os.linesep, "line end that is written; both kinds are read")
-    quotechar: str = option('"', "character around fields")
+    quotechar: str = option('"', "character around fields; empty: none", parse=optional_character)
     quoting: int = option(csv.QUOTE_MINIMAL, "when to quote: minimal, all, nonnumeric, none", parse=_quoting)
     skipinitialspace: bool = option(False, "skip spaces behind the delimiter")
     strict: bool = option(False, "raise on bad input")
@@ -262,7 +263,7 @@ class FileCSVSink(AppendingSink):
     class Options(CSVOptions, AppendingSinkOptions):
         """Options of the csv module and of appending sinks."""
 
-        encoding: str = option("utf-8", "encoding of the file")
+        encoding: str = option("utf-8", "encoding of the file", parse=optional_encoding)
 
     def __init__(
         self, app: BSPumpApplication, pipeline: Pipeline, id: str | None = None, config: Mapping[str, Any] | None = None

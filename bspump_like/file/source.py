@@ -15,6 +15,7 @@ import asab
 from ..abc import Context, Event, Position, SourceOptions, TriggerSource
 from ..config import Seconds, option
 from ..errors import ConfigError, ConnectionLost, ProcessingError
+from ..text_options import optional_encoding
 from .codec import Compression, codec_of, members_of, require
 from .follow import Follow
 from .opened import FileStream, OpenedFile, take
@@ -38,7 +39,7 @@ class FileSourceOptions(SourceOptions):
     path: str = option(help="globs of the files to read, joined by ':'; '**' matches directories", example="/in/*.csv")
     mode: str = option("rb", "how read(filename, f) gets the file: rb for bytes, r for text", choices=("rb", "r", "rt"))
     newline: str = option(os.linesep, "line ends in text mode, as open() takes them")
-    encoding: str = option("", "encoding of text; empty: UTF-8")
+    encoding: str = option("", "encoding of text; empty: UTF-8", parse=optional_encoding)
     post: Literal["move", "delete", "noop"] = option("move", "what becomes of a file that has been delivered")
     move_destination: str = option(
         "", "directory that 'post: move' moves to; empty: the file stays where it is, renamed"

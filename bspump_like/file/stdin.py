@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..abc import Source, SourceOptions
 from ..config import Size, option
 from ..errors import ConfigError
+from ..text_options import optional_encoding
 from .line import LineSplitter
 from .threads import in_thread
 
@@ -25,7 +26,7 @@ class StdinSourceOptions(SourceOptions):
     """How lines become events."""
 
     strip: bool = option(False, "drop the line end")
-    encoding: str = option("", "encoding, to send text; empty: bytes")
+    encoding: str = option("", "encoding, to send text; empty: bytes", parse=optional_encoding)
     batch_size: int = option(1000, "most events handed over at once", ge=1)
     max_line_length: Size = option(1 << 20, "longest line in bytes; a longer one ends the reading", gt=0)
 

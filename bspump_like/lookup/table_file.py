@@ -13,6 +13,7 @@ from ..casting import NULL_VALUES, parse_fields
 from ..config import nearest, option
 from ..errors import ConfigError, Problem
 from ..resource import container_path, resolve_path
+from ..text_options import optional_encoding
 from .formats import FORMATS, Row, format_of, read_rows
 
 Seen = tuple[int, int, int]
@@ -33,7 +34,7 @@ class TableFileOptions(LookupOptions):
         [], "column whose value is looked up; several for a tuple; empty for a mapping", example="id"
     )
     value: str = option("", "column that is the value; empty: the whole row, as a dict")
-    encoding: str = option("utf-8", "text encoding of CSV and YAML; JSON is always UTF-8")
+    encoding: str = option("utf-8", "text encoding of CSV and YAML; JSON is always UTF-8", parse=optional_encoding)
     delimiter: str = option(",", "text between two columns of CSV")
     null_values: list[str] = option(NULL_VALUES, "text that means no value, in CSV and in typed columns")
     types: dict[str, Any] = option(

@@ -169,6 +169,35 @@ MISTAKES = [
         "pump.yaml:2: matrix M: bbox has 'north' for 'max_lat', expected degrees",
     ),
     Mistake(
+        "options of a trigger",
+        reads("{class: FileLineSource, config: {path: x}, trigger: {class: PeriodicTrigger, config: {interval: 5}}}"),
+        "pump.yaml:3: unknown key 'config' in a trigger (what it takes belongs into 'args')",
+    ),
+    Mistake(
+        "an encoding that is none",
+        reads("{class: FileLineSource, config: {path: x, encoding: utf9}}"),
+        "pump.yaml:3: pipeline P, FileLineSource: option 'encoding' has 'utf9': there is no such text encoding (encoding of "
+        "text; empty: UTF-8)",
+    ),
+    Mistake(
+        "two characters where there may be one",
+        reads("{class: FileCSVSource, config: {path: x, delimiter: ';;'}}"),
+        "pump.yaml:3: pipeline P, FileCSVSource: option 'delimiter' has ';;': expected one character, or tab (character between "
+        "fields; tab for a tabulator)",
+    ),
+    Mistake(
+        "a pattern that is none",
+        part("{class: PatternParserProcessor, config: {pattern: '(a'}}"),
+        "pump.yaml:5: pipeline P, PatternParserProcessor: option 'pattern' has '(a': '(a' is no pattern: missing ), "
+        "unterminated subpattern at position 0 (regular expression with named groups, or several: the first that matches counts)",
+    ),
+    Mistake(
+        "options that exclude each other",
+        part("{class: Aggregator, config: {completion_timeout: 5, completion_interval: 5}}"),
+        "pump.yaml:5: pipeline P, Aggregator: 'completion_timeout' and 'completion_interval' exclude each other (set one of "
+        "them to 0)",
+    ),
+    Mistake(
         "a strategy that takes an object",
         part("{class: Aggregator, args: {aggregation_strategy: events}}"),
         "pump.yaml:5: 'aggregation_strategy' is 'events', and takes an object, in Python (set 'strategy' in 'config')",

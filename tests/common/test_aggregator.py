@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bspump_like import Pipeline, ProcessingError
+from bspump_like import ConfigError, Pipeline, ProcessingError
 from bspump_like.common import (
     Aggregator,
     DirectSource,
@@ -61,7 +61,7 @@ def test_one_strategy_for_two_aggregators_mixes_nothing(make):
 
 
 def test_timeout_and_interval_exclude_each_other(make):
-    with pytest.raises(ValueError, match="exclude each other"):
+    with pytest.raises(ConfigError, match="exclude each other"):
         make(Aggregator, {"completion_timeout": 1, "completion_interval": 1})
 
 
