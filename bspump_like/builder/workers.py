@@ -9,6 +9,7 @@ import asab
 
 from ..abc import Sink
 from ..errors import Problem
+from .circles import Way, ways
 from .positions import KeyPath
 
 if TYPE_CHECKING:
@@ -96,8 +97,11 @@ def check_linked(pipelines: Mapping[str, Pipeline], worker: Worker) -> Iterator[
         pipelines: All of them by id, built.
         worker: Who we are.
     """
-    for pipeline in pipelines.values() if worker[1] > 1 else ():
-        behind = _behind(pipeline, pipelines)
+    if worker[1] == 1 or not pipelines:
+        return
+    found = list(ways(next(iter(pipelines.values())).App.pump_service))
+    for pipeline in pipelines.values():
+        behind = _behind(pipeline, pipelines, found)
         for source in pipeline.Sources:
             yield from _check_group(source, behind, (), worker)
 
@@ -121,15 +125,11 @@ def divided_state(pipelines: Mapping[str, Pipeline], worker: Worker) -> Iterator
                 break
 
 
-def _behind(pipeline: Pipeline, pipelines: Mapping[str, Pipeline]) -> list[Pipeline]:
-    """Return the pipeline and those that its events may come to: linked ones, and those that options name."""
+def _behind(pipeline: Pipeline, pipelines: Mapping[str, Pipeline], found_ways: Sequence[Way]) -> list[Pipeline]:
+    """Return the pipeline and those that its events may come to: linked ones, and those that a definition names."""
     found = [pipeline]
     for one in found:
-        named = {other.Id for other in one.committer.pipelines}
-        for part in one.iter_processors():
-            for name, field in type(part).Options.declarations().items():
-                values = getattr(part.options, name, None) if field.refers == "input" else None
-                named.update(str(value).partition(".")[0] for value in ([values] if isinstance(values, str) else values or ()))
+        named = {other.Id for other in one.committer.pipelines} | {way.end for way in found_ways if way.start == one.Id}
         found += [other for id in sorted(named) if (other := pipelines.get(id)) is not None and other not in found]
     return found
 

@@ -229,6 +229,14 @@ def test_a_state_behind_a_group_is_refused_in_a_linked_pipeline_too(
         "the group of P.*KafkaSource moves partitions from worker to worker, and the state of Q.GroupBy" in done.stdout
     )
 
+    case = "SwitchProcessor, config: {cases: [{when: a > 1, target: Q}]}"
+    for other in (
+        KAFKA.replace("TeeProcessor, config: {targets: [Q]}", case),
+        KAFKA.replace("processors: [{class: TeeProcessor, config: {targets: [Q]}}]", "config: {on_error: {route: Q}}"),
+    ):
+        write("pump.yaml", other)
+        assert "the state of Q.GroupBy" in pump("lint", "pump.yaml", "--workers", "2").stdout
+
     write("pump.yaml", KAFKA.replace(", group_id: g", ""))
     done = pump("lint", "pump.yaml", "--workers", "2")
     assert done.returncode == 0
