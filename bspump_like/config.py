@@ -81,8 +81,8 @@ def option(default: Any = _REQUIRED, help: str = "", **declared: Any) -> Any:
         help: One line for the person who sets it, with the unit.
         **declared: Fields of `Option`: bounds (`ge`, `gt`, `le`, `lt`), `choices`, `secret`, `example`, `parse`, `aliases`
             (other names that the option has in older configuration files), `refers` (the value names a `lookup`, a
-            `connection`, or an `input`: a source to send to, or a `folder` to read from, which a definition may not choose
-            freely; a definition is checked for it).
+            `connection`, or an `input`: a source to send to, a `tee` to get copies from, or a `folder` to read from, which a
+            definition may not choose freely; a definition is checked for it).
     """
     return _Declared(default, help, declared)
 

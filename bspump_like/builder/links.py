@@ -150,7 +150,9 @@ class Links:
     def _check_options(self, svc: BSPumpService, part: Any, path: KeyPath) -> Iterator[Problem]:
         for name, field in type(part).Options.declarations().items():
             value = getattr(part.options, name, None)
-            if (field.refers == "input" or field.refers in _LOCATE) and value:
+            if field.refers == "tee" and value:
+                yield from self._check_tee(svc, value, (*path, "config", name))
+            elif (field.refers == "input" or field.refers in _LOCATE) and value:
                 for named, place in _named(value, (*path, "config", name)):
                     yield from self._check_named(svc, field.refers, named, place)
 
@@ -178,6 +180,16 @@ class Links:
         except KeyError as error:
             return [Problem(str(error.args[0]), path)]
         return ()
+
+    def _check_tee(self, svc: BSPumpService, address: str, path: KeyPath) -> Iterator[Problem]:
+        there = address.partition(".")[0]
+        unbuilt = there in self.known.declared and there not in svc.Pipelines
+        if self.known.incomplete or unbuilt or hasattr(svc.locate(address), "bind"):
+            return
+        parts = (part for pipeline in svc.Pipelines.values() for part in pipeline.iter_processors())
+        tees = [part.locate_address() for part in parts if hasattr(part, "bind")]
+        hint = nearest(address, tees) or "there is none; put a TeeProcessor into the pipeline whose events are to be copied"
+        yield Problem(f"there is no TeeProcessor at '{address}'", path, hint=hint)
 
     def _check_input(self, svc: BSPumpService, address: str, path: KeyPath) -> Iterable[Problem]:
         try:

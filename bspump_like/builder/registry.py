@@ -21,7 +21,7 @@ from typing import Any
 
 from ..config import nearest
 from ..errors import ConfigError, MissingDependency, Problem
-from .abstract import check_usable
+from .abstract import check_usable, undefined
 from .contract import CLASSES, MODULES
 
 PACKAGE = __package__.partition(".")[0]
@@ -308,10 +308,19 @@ _LISTED = 20
 
 def _nearest_class(name: str, module: str = "") -> str:
     known = {**announced_components(), **own_components()}
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.8)
+    close = [one for one in difflib.get_close_matches(name, known, n=6, cutoff=0.8) if _is_usable(one, known[one])][:3]
     if not close:
         return "a class of your own needs 'module', too" if not module else ""
     return "did you mean " + " or ".join(f"'{one}'" for one in close) + "?"
+
+
+def _is_usable(name: str, module: str) -> bool:
+    """Tell whether a definition may name a class, or would be told only then what it needs."""
+    try:
+        found = getattr(import_component_module(module), name, None)
+    except (ConfigError, ImportError):
+        return True
+    return not isinstance(found, type) or undefined(found) is None
 
 
 def _nearest_module(given: str) -> str:

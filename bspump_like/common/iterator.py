@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..abc import Context, Event, Generator, SourceOptions, TriggerSource
 from ..config import option
+from ..errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -46,8 +47,15 @@ class IteratorSource(TriggerSource):
             iterator: What to send: anything a `for` or an `async for` takes.
             id: Name within the pipeline.
             config: Options.
+
+        Raises:
+            ConfigError: `iterator` can be iterated over in no way.
         """
         super().__init__(app, pipeline, id, config)
+        given: Any = iterator
+        if not isinstance(given, Iterable | AsyncIterable) and not hasattr(given, "__getitem__"):
+            problem = f"'iterator' is {given!r}, and must be a list of events"
+            raise ConfigError([Problem(problem, ("args", "iterator"), f"pipeline {pipeline.Id}, {self.Id}")])
         self.Iterator = iterator
 
     async def cycle(self, *args: Any, **kwargs: Any) -> None:

@@ -92,7 +92,7 @@ class TeeSource(InternalSource):
     class Options(InternalSourceOptions):
         """The size of the queue, and the tee to bind to."""
 
-        tee: str = option("", "address of the TeeProcessor to get copies from: `Pipeline.TeeProcessor`")
+        tee: str = option("", "address of the TeeProcessor to get copies from: `Pipeline.TeeProcessor`", refers="tee")
 
     def __init__(self, app: Any, pipeline: Any, id: str | None = None, config: Any = None) -> None:
         """See `Source`."""

@@ -198,6 +198,22 @@ MISTAKES = [
         "them to 0)",
     ),
     Mistake(
+        "a tee that is not there",
+        part("{class: TeeProcessor, id: T}")
+        + "- {id: Q, source: {class: TeeSource, config: {tee: P.Tee}}, sink: {class: NullSink}}\n",
+        "pump.yaml:7: there is no TeeProcessor at 'P.Tee' (did you mean 'P.T'?)",
+    ),
+    Mistake(
+        "an input that holds no events",
+        reads("{class: IteratorSource, args: {iterator: 5}}"),
+        "pump.yaml:3: pipeline P, IteratorSource: 'iterator' is 5, and must be a list of events",
+    ),
+    Mistake(
+        "a class that is nearest to one that cannot be used",
+        "lookups:\n- {id: A, class: CSVLookup}\n" + HEAD + SINK,
+        "pump.yaml:2: unknown class 'CSVLookup' (a class of your own needs 'module', too)",
+    ),
+    Mistake(
         "a strategy that takes an object",
         part("{class: Aggregator, args: {aggregation_strategy: events}}"),
         "pump.yaml:5: 'aggregation_strategy' is 'events', and takes an object, in Python (set 'strategy' in 'config')",
