@@ -60,6 +60,8 @@ class ExpressionBuilder:
         """Begin with an empty configuration."""
         self.App = app
         self.Config: dict[str, Any] = {}
+        self.lookups: set[str] = set()
+        """Ids of the lookups that what was compiled asks, those that are written down."""
         self._library = library if isinstance(library, Mapping) else None
         folders = [library] if library is not None and not isinstance(library, Mapping) else []
         self._folders = [Path(folder) for folder in (*folders, *(include_paths or ()))]
@@ -120,13 +122,24 @@ class ExpressionBuilder:
 
     def function(self, node: Node) -> Callable[..., Any]:
         """Return the function of a node."""
-        return Translator(provided_by(self.App) if self.App is not None else ANYWHERE).function(node)
+        translator = Translator(provided_by(self.App) if self.App is not None else ANYWHERE)
+        made = translator.function(node)
+        self.lookups |= translator.lookups
+        return made
 
 
 def compile_declaration(
-    declaration: str, *, app: BSPumpApplication | None = None, library: Library | None = None, source: str = ""
-) -> Callable[..., Any]:
+    declaration: str, *, app: BSPumpApplication | None = None, library: Library | None = None, source: str = "",
+    lookups: set[str] | None = None,
+) -> Callable[..., Any]:  # fmt: skip
     """Return the function of context and event that one document declares.
+
+    Args:
+        declaration: YAML with tags.
+        app: The application, whose lookups are asked; None to compile without them.
+        library: What `!INCLUDE` finds.
+        source: What messages call the text.
+        lookups: Takes the ids of the lookups that it asks.
 
     Raises:
         DeclarationError: It is no declaration, or holds several documents.
@@ -137,7 +150,10 @@ def compile_declaration(
     nodes = builder.nodes(declaration, source)
     if len(nodes) != 1:
         raise DeclarationError(f"expected one document, got {len(nodes)}", source=source)
-    return builder.function(nodes[0])
+    made = builder.function(nodes[0])
+    if lookups is not None:
+        lookups |= builder.lookups
+    return made
 
 
 def known_tags() -> list[str]:

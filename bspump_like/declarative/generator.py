@@ -9,14 +9,14 @@ from ..abc import Context, Event, Generator
 from ..errors import ProcessingError
 from ..expression.access import shown
 from .builder import Library
-from .processor import DeclarationOptions, compiled
+from .processor import DeclarationOptions, Declared, compiled
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
     from ..pipeline import Pipeline
 
 
-class DeclarativeGenerator(Generator):
+class DeclarativeGenerator(Declared, Generator):
     """Send on each item of the list that a declaration makes of an event, in order; None sends nothing.
 
     In: what the declaration reads. Out: the items. Raises: ProcessingError, if it makes no list, or cannot be computed.
@@ -54,6 +54,7 @@ class DeclarativeGenerator(Generator):
             ConfigError: The declaration is none; names line and column.
         """
         super().__init__(app, pipeline, id, config)
+        self.lookups = set()
         self._run = compiled(self, app, declaration, library)
 
     def generate(self, context: Context, event: Event, depth: int) -> None:

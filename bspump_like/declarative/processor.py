@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..abc import Context, Event, Processor
@@ -28,7 +28,19 @@ class DeclarationOptions(ConcurrencyOptions):
     )  # fmt: skip
 
 
-class DeclarativeProcessor(Processor):
+class Declared:
+    """What parts that a declaration describes have in common."""
+
+    lookups: set[str]
+    """Ids of the lookups that the declaration asks, those that are written down."""
+
+    def asked_lookups(self) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+        """Yield the id of each lookup that the declaration asks, and the keys in `config` that lead to it."""
+        for id in sorted(self.lookups):
+            yield id, ("declaration",)
+
+
+class DeclarativeProcessor(Declared, Processor):
     """Turn an event into what a declaration makes of it; None drops it.
 
     Declarations are YAML in which tags are functions, as in BSPump: `!ADD`, `!ITEM EVENT name`, `!IF`, `!DICT` ... They become
@@ -75,6 +87,7 @@ class DeclarativeProcessor(Processor):
             ConfigError: The declaration is none; names line and column.
         """
         super().__init__(app, pipeline, id, config)
+        self.lookups = set()
         self._run = compiled(self, app, declaration, library)
         if type(self).process is DeclarativeProcessor.process:
             # Called for every event: without a method around it that calls it.
@@ -99,7 +112,9 @@ def compiled(part: Any, app: BSPumpApplication, declaration: str | None, library
     if text == "":
         raise ConfigError([Problem("option 'declaration' must be set", ("declaration",), where=where)])
     try:
-        return compile_declaration(text, app=app, library=library or part.options.library or None, source="declaration")
+        return compile_declaration(
+            text, app=app, library=library or part.options.library or None, source="declaration", lookups=part.lookups
+        )
     except ConfigError as error:
         path = ("declaration",) if declaration is None else ()
         raise ConfigError([Problem(one.message, path, where=where) for one in error.problems]) from None

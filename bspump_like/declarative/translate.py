@@ -11,6 +11,7 @@ from ..errors import ConfigError
 from ..expression.compiler import Compiler, Local
 from ..expression.generated import Scope
 from ..expression.program import Source, build
+from ..expression.provided import lookups_of
 from ..expression.reading import fields_of
 from ..expression.runtime import explanation
 from .loader import Node
@@ -46,6 +47,8 @@ class Translator:
         """Begin without functions."""
         self.names: dict[str, Any] = {**names, "arg": Local("arg"), "kwargs": Local("kwargs")}
         self._loops = 0
+        self.lookups: set[str] = set()
+        """Ids of the lookups that are asked, those that are written down."""
 
     def function(self, node: Node) -> Callable[..., Any]:
         """Return the function of context, event, argument that a node declares.
@@ -54,6 +57,7 @@ class Translator:
             DeclarationError: It declares none.
         """
         tree = self.tree(node)
+        self.lookups |= lookups_of([tree])
         text = f"!{node.tag} of {f'{node.source}:' if node.source else 'line '}{node.line}"
 
         def body(compiler: Compiler, scope: Scope) -> list[str]:

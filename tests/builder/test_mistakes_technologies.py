@@ -214,6 +214,22 @@ MISTAKES = [
         "pump.yaml:2: unknown class 'CSVLookup' (a class of your own needs 'module', too)",
     ),
     Mistake(
+        "lookups in declarations",
+        FILE + HEAD + """  processors:
+  - class: DeclarativeProcessor
+    config:
+      declaration: "!LOOKUP.GET {in: Airports, what: !ITEM EVENT a}"
+  - class: DeclarativeGenerator
+    config:
+      declaration: "!FOR {each: !ITEM EVENT list, do: !LOOKUP.CONTAINS {in: B, what: !ARG ''}}"
+  - class: DeclarativeProcessor
+    config:
+      declaration: "!LOOKUP.GET {in: A, what: !ITEM EVENT a}"
+""" + SINK,
+        "pump.yaml:9: there is no lookup 'Airports' (known: A)",
+        "pump.yaml:12: there is no lookup 'B' (known: A)",
+    ),
+    Mistake(
         "a strategy that takes an object",
         part("{class: Aggregator, args: {aggregation_strategy: events}}"),
         "pump.yaml:5: 'aggregation_strategy' is 'events', and takes an object, in Python (set 'strategy' in 'config')",
