@@ -82,6 +82,16 @@ def branched() -> Tree:
     return pump(pipeline("P", lines_source(), steps, lines_sink()))
 
 
+def circling() -> Tree:
+    """A circle: an event goes round up to twelve times, over two pipelines and an asynchronous processor, before it leaves."""
+    again = part("bspump.common", "DeriveProcessor", fields={"round": "coalesce(round, 0) + 1"})
+    return pump(
+        pipeline("P", lines_source(), [PARSE], part("bspump.common", "InternalSink", target="Round")),
+        pipeline("Round", INTERNAL, [again, {"when": "round < id % 13", "to": "Back"}, own("Square"), DUMP], lines_sink()),
+        pipeline("Back", INTERNAL, [own("Ordered", concurrency=50)], part("bspump.common", "InternalSink", target="Round")),
+    )
+
+
 FIGURES = {
     "events": "count", "sum": {"sum": "id"}, "least": {"min": "id"}, "most": {"max": "id"}, "mean": {"mean": "id"},
 }  # fmt: skip

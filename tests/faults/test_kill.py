@@ -74,6 +74,12 @@ def test_a_killed_pump_with_branches_loses_nothing(make: Make, scale: Scale) -> 
     kill_and_count(pump, scale, [Ledger(file, scale.events, most=MOST) for file in files])
 
 
+def test_a_killed_pump_with_a_circle_loses_nothing(make: Make, scale: Scale) -> None:
+    pump = make(definitions.circling())
+    write_events(pump.folder / "in.ndjson", scale.events)
+    kill_and_count(pump, scale, [Ledger(pump.folder / "out.ndjson", scale.events, most=MOST)])
+
+
 @pytest.mark.parametrize("ending", ["gz", "zst"])
 def test_a_killed_pump_leaves_no_torn_member_in_a_compressed_file(make: Make, scale: Scale, ending: str) -> None:
     pump = make(definitions.file_to_file(f"out.ndjson.{ending}"))
