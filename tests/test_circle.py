@@ -128,3 +128,10 @@ def test_the_end_is_told_to_the_parts_when_all_has_come_round():
         ("L", InternalSource, Again, Held, collect(out)),
     )
     assert out == [["a", "b"]]
+
+
+def test_a_circle_that_closes_while_its_queue_is_full_goes_on():
+    out = []
+    source = events([(name, 2) for name in range(500)], 100)  # M finds the way back to L with its first event
+    run(("L", [source, InternalSource], step(lambda event: event), to("M")), ("M", InternalSource, Again, collect(out)))
+    assert sorted(out) == list(range(500))

@@ -149,10 +149,9 @@ class InternalSource(Source):
         else:
             self._room.set()
         for sender in self.Pipeline.upstream:
-            if sender in self.Pipeline.circle:
-                sender.hold(self, on)  # throttled, it would not take any more what makes it wait
-            else:
-                sender.throttle(self, on)
+            in_circle = sender in self.Pipeline.circle  # throttled, it would not take any more what makes it wait
+            sender.hold(self, on and in_circle)
+            sender.throttle(self, on and not in_circle)  # both are taken back: the circle may have closed meanwhile
         self.Pipeline.PubSub.publish(f"bspump.InternalSource.backpressure_{'on' if on else 'off'}!", source=self)
 
     def rest_get(self) -> dict[str, Any]:
