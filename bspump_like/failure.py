@@ -52,6 +52,8 @@ class Failures:
         self.count = 0
         """Events that raised, dropped ones among them; the pipeline subtracts it from what came out."""
         self.halted: list[Halted] = []
+        self.resumed = 0
+        """Halted events that were run again so far: a barrier that was waiting for their work waits once more."""
         self.dead_letters: list[DeadLetter] = []
 
     def configure(self, on_error: Any, scopes: Sequence[Any]) -> None:
@@ -175,6 +177,7 @@ class Failures:
     def resume(self) -> None:
         """Run the halted events again, from where they stopped; what fails once more halts once more."""
         halted, self.halted = self.halted, []
+        self.resumed += len(halted)
         for number, one in enumerate(halted):
             self._pipeline.push(one.depth, one.context, one.event, start=one.place)
             release(one.context)

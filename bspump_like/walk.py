@@ -37,13 +37,22 @@ async def _flush_all(pipelines: list[Pipeline], snapshots: dict[tuple[str, str],
         async with pipeline.flush_lock:
             await pipeline.take_inputs()
             for depth in range(pipeline.depth_count()):
-                await pipeline.drain(depth)
-                await pipeline.healthy()
+                await _drained(pipeline, depth)
                 for key, part in pipeline.flushed_parts(depth):
                     await _flush(pipeline, part)
                     mark = part.mark()
                     if mark is not None:
                         snapshots[pipeline.Id, key] = mark
+
+
+async def _drained(pipeline: Pipeline, depth: int) -> None:
+    """Wait for the work of a depth, and for that of events that halted meanwhile: mended, they begin once more."""
+    while True:
+        resumed = pipeline.failures.resumed
+        await pipeline.drain(depth)
+        await pipeline.healthy()
+        if pipeline.failures.resumed == resumed:
+            return
 
 
 async def drain(pipelines: list[Pipeline]) -> None:
@@ -55,7 +64,10 @@ async def _drain_all(pipelines: list[Pipeline]) -> None:
     for pipeline in in_order(pipelines):
         await pipeline.take_inputs()
         for depth in range(pipeline.depth_count()):
-            await pipeline.drain(depth)
+            resumed = -1
+            while resumed != pipeline.failures.resumed:  # as in `_drained`; who halts now is waited for by the caller
+                resumed = pipeline.failures.resumed
+                await pipeline.drain(depth)
 
 
 async def _flush(pipeline: Pipeline, part: ProcessorBase) -> None:

@@ -198,6 +198,8 @@ class World:
         self.failed: collections.Counter[tuple[int, Event]] = collections.Counter()
         self.states: dict[int, StateProcessor] = {}
         self.settled: list[tuple[Event, Outcome]] = []
+        self.broken: list[str] = []
+        """Promises of barriers that were not kept."""
         self.moments = 0
         self.at_moment = lambda moment: None
         self.mends = True
@@ -269,6 +271,14 @@ class CheckedSource(Patient):
 
     async def commit(self, position):
         await super().commit(position)
+        try:
+            await self._check()
+        except AssertionError as error:
+            self.world.broken.append(str(error))  # the pump takes it for an error to be mended
+            raise
+        self.world.moment()
+
+    async def _check(self):
         model, world = Model(self.world.plan, self.committed), self.world
         for name, expected in model.sinks.items():
             missing = collections.Counter(expected) - collections.Counter(world.durable[name])
@@ -285,7 +295,6 @@ class CheckedSource(Patient):
                 assert sorted(state) == sorted(expected), f"the snapshot of {key} at {self.committed}"
         settled = {event[0] for event, _ in world.settled}
         assert not self.settles or settled >= set(range(self.committed)), "a barrier passed what has not settled"
-        world.moment()
 
 
 class SettlingSource(CheckedSource):

@@ -210,6 +210,41 @@ def test_a_defect_at_the_end_of_input_halts_and_the_end_comes_again_when_cleared
     assert app.ExitCode == 0
 
 
+def test_a_barrier_waits_again_for_an_event_that_halted_and_was_mended_while_it_waited(path):
+    gate, made = Gate(), []
+
+    async def fails_once_then_waits(event):
+        if event == 1:
+            await asyncio.sleep(0)
+            if gate.entered:
+                return await gate(event)
+            gate.entered.append(event)
+            raise ValueError(event)
+        return event
+
+    def mend(_message, pipeline):
+        pipeline.Loop.call_soon(pipeline.set_error, None, None, None)
+
+    def build(app):
+        pipeline = add(app, "P", events([0, 1], 2, Endless), step(fails_once_then_waits), collect())
+        pipeline.PubSub.subscribe("bspump.pipeline.error!", mend)
+        made.extend([pipeline, mend])  # asab's PubSub keeps no subscriber alive
+
+    async def during(app):
+        await until(lambda: len(gate.entered) == 2)
+        barrier = asyncio.create_task(made[0].committer.commit())
+        for _ in range(20):
+            await app.pump_service.store.call(Store.dead_letters)  # time enough for what is stored, too
+        assert positions(path) == {}
+        assert not barrier.done()
+        gate.open.set()
+        await barrier
+        assert positions(path) == {"list": 2}
+        app.stop()
+
+    run_pump(build, store=path, during=during)
+
+
 def test_a_barrier_does_not_pass_a_task_of_user_code_that_failed():
     class Uploads(CollectSink):
         def process(self, context, event):
