@@ -100,7 +100,8 @@ def attempt(place: Path, definition: Any) -> tuple[str, list[tuple[str, Any]]]:
 
 def trespasses(place: Path, seen: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
     """Return what a definition may not do: everything but reading itself, its neighbours, and the code of the package."""
-    allowed = (str(place), str(ROOT / "bspump_like"), sys.prefix, sys.base_prefix, *zoneinfo.TZPATH)
+    places = (str(place), str(ROOT / "bspump_like"), sys.prefix, sys.base_prefix, *zoneinfo.TZPATH)
+    allowed = tuple(map(os.path.realpath, places))  # any of them may be reached by a link
     found = []
     for event, what in seen:
         if event == "open" and isinstance(what, str) and os.path.realpath(what).startswith(allowed):

@@ -22,7 +22,7 @@ def search(url, store=":memory:", body=None, cls=ElasticSearchSource, during=Non
 
     def source(app, pipeline):
         made = cls(app, pipeline, "ES", body, id="Source", config=config)
-        return made.on(PubSubTrigger(app, trigger)) if trigger else made
+        return made.on(PubSubTrigger(app, trigger, overlap="queue")) if trigger else made
 
     def keep(app, pipeline):
         kept.append(collect()(app, pipeline))
@@ -181,6 +181,7 @@ def test_every_firing_of_the_trigger_is_a_search(one):
 
     async def during(app):
         pipeline = app.pump_service.Pipelines["P"]
+        await pipeline.ready()
         sink = list(pipeline.iter_processors())[-1]
         for begin in (0, 10):
             documents = {str(n): {"n": n, "v": n} for n in range(begin, begin + 10)}

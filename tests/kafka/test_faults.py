@@ -51,15 +51,18 @@ def killed_again_and_again(topics, pipe, make, delivery, kills=4, count=6000):
     """Kill the pump so many times in the midst of its work, then let it come to the end; return what came out, counted."""
     source, target, define = pipe
     pump = make(define(delivery))
-    topics.produce(source, numbers(count))
-    pick = random.Random()
+    pick, produced, share = random.Random(), 0, count // (kills + 1)
     for kill in range(1, kills + 1):
+        # There is always something left to do for the next run, however late the kill comes.
+        topics.produce(source, numbers(share, produced))
+        produced += share
         pump.start()
         begun = sum(topics.committed(source, source).values())
-        goal = begun + (count - begun) // (kills + 2 - kill) // 2
+        goal = begun + (produced - begun) // 3
         pump.wait_for(f"kill {kill}", lambda goal=goal: sum(topics.committed(source, source).values()) > goal)
         time.sleep(pick.uniform(0, 0.03))  # anywhere within a barrier
         pump.kill()
+    topics.produce(source, numbers(count - produced, produced))
     pump.start()
     waiting(topics, source, target, count, pump)
     assert pump.terminate() == 0, pump.log()[-3000:]
