@@ -244,7 +244,10 @@ class PumpBuilder:
             build = getattr(cls, "construct", None) or (
                 lambda app, d: cls(app, id=d["id"], config=d["config"], **d["args"])
             )
-            return self._construct(lambda: build(app, self._for_construct(definition)), definition, section)
+            made = self._construct(lambda: build(app, self._for_construct(definition)), definition, section)
+            if self.Definition.has_mistake_in(path):
+                raise BrokenError  # what uses it would meet what is not meant so
+            return made
         except BrokenError:
             if isinstance(definition, Mapping):
                 self.links.known.broken[group].add(str(definition.get("id") or definition.get("class")))

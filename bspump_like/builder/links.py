@@ -88,7 +88,7 @@ class Links:
             if name == "matrix_id" and issubclass(cls, Lookup) and isinstance(value, str):
                 self._matrices.append(((*path, "args", name), value))  # matrices are built behind lookups
             group = _REFERENCES.get(name)
-            if group is not None and isinstance(value, bool | int | float | list | dict):
+            if group is not None and (value is None or isinstance(value, bool | int | float | list | dict)):
                 what = group.removesuffix("s")
                 self._report.give_up([Problem(f"'{name}' must be text, the id of a {what}", (*path, "args", name))])
             if group is None or not isinstance(value, str) or (group == "lookups" and svc.LookupFactories):
@@ -198,7 +198,9 @@ class Links:
             there = address.partition(".")[0]
             if self.known.incomplete or (there in self.known.declared and there not in svc.Pipelines):
                 return ()  # it is defined and could not be built, which is said
-            if there in svc.Pipelines:
+            if error.problems[0].hint.startswith("did you mean"):
+                hint = error.problems[0].hint
+            elif there in svc.Pipelines:
                 hint = f"the pipeline '{there}' gets no events from others; give it an InternalSource"
             else:
                 hint = error.problems[0].hint or "a pipeline to send to begins with an InternalSource"

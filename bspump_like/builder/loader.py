@@ -86,6 +86,10 @@ class Definition:
         """Tell whether a value is not what was meant, because a reference in it leads nowhere: that is said already."""
         return path in self._unknown or any((*path, key) in self._unknown for key in ("class", "module", "id"))
 
+    def has_mistake_in(self, path: KeyPath) -> bool:
+        """Tell whether a value below a path is not what was meant, because a reference in it leads nowhere."""
+        return any(one[: len(path)] == path for one in self._unknown)
+
     def _at(self, path: KeyPath) -> Any:
         value: Any = self.tree
         for key in path:

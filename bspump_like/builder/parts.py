@@ -90,16 +90,18 @@ def check_args(cls: type, definition: Mapping[str, Any], path: KeyPath) -> Itera
     takes = {
         p.name: p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name not in _GIVEN
     }
+    meant = set()
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
         for name in given:
             if name not in takes:
                 hint = nearest(name, takes) if takes else "it takes no args; options belong into 'config'"
+                meant.add(hint)
                 yield Problem(f"{cls.__name__} takes no argument '{name}'", (*path, "args", name), hint=hint)
     for name, parameter in takes.items():
         if name in (definition.get("config") or {}) and name not in given and not _is_option(cls, name):
             hint = f'"args": {{"{name}": ...}}'
             yield Problem(f"'{name}' is an argument of {cls.__name__}, and no option", (*path, "config", name), hint=hint)
-        elif parameter.default is parameter.empty and name not in given:
+        elif parameter.default is parameter.empty and name not in given and f"did you mean '{name}'?" not in meant:
             yield Problem(
                 f"{cls.__name__} needs the argument '{name}'", (*path, "args"), hint=f'"args": {{"{name}": ...}}'
             )

@@ -308,7 +308,8 @@ _LISTED = 20
 
 def _nearest_class(name: str, module: str = "") -> str:
     known = {**announced_components(), **own_components()}
-    close = [one for one in difflib.get_close_matches(name, known, n=6, cutoff=0.8) if _is_usable(one, known[one])][:3]
+    same = [one for one in known if one.lower() == name.lower()]
+    close = same or [one for one in difflib.get_close_matches(name, known, n=6, cutoff=0.8) if _is_usable(one, known[one])][:3]
     if not close:
         return "a class of your own needs 'module', too" if not module else ""
     return "did you mean " + " or ".join(f"'{one}'" for one in close) + "?"

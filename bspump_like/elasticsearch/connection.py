@@ -6,14 +6,14 @@ import base64
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
 from ..abc import Connection, ConnectionOptions
 from ..abc.tls import TLSOptions, ssl_context
 from ..config import Seconds, Size, option
-from ..errors import BSPumpError, ConfigError, ConnectionLost, needs
+from ..errors import BSPumpError, ConfigError, ConnectionLost, Problem, needs
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -32,6 +32,8 @@ def _urls(value: Any) -> list[str]:
 
 class ElasticSearchConnectionOptions(ConnectionOptions, TLSOptions):
     """Options of an Elasticsearch or OpenSearch cluster."""
+
+    refused: ClassVar[dict[str, str]] = dict.fromkeys(("host", "hosts", "node", "nodes", "port"), "the nodes stand in 'url'")
 
     url: list[str] = option(
         "http://localhost:9200/", "URLs of the nodes, separated by blanks or ';'; one that fails is passed over for a while",
@@ -117,6 +119,11 @@ class ElasticSearchConnection(Connection):
             MissingDependency: The elasticsearch package is not installed.
         """
         super().__init__(app, id, config)
+        options, where = self.options, f"connection {self.Id}"
+        if options.api_key and options.username:
+            raise ConfigError([Problem("either 'api_key' or 'username' may be set, and not both", where=where)])
+        if options.password and not options.username:
+            raise ConfigError([Problem("'password' is set and 'username' is not", where=where)])
         with needs("elasticsearch", package="elasticsearch"):
             import elastic_transport  # noqa: F401 - said at the start, not at the first event
         # The transport logs each failed try with a traceback; sources and sinks say the same in one sentence.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 import orjson
@@ -33,6 +33,10 @@ def _body(value: Any) -> Any:
 
 class SearchOptions(SourceOptions):
     """Options of sources that search."""
+
+    refused: ClassVar[dict[str, str]] = {
+        "query": "it stands in 'request_body': {query: ...}", "aggs": "they stand in 'request_body': {aggs: ...}",
+    }  # fmt: skip
 
     index: str = option("index-*", "indices to search; patterns and several, separated by commas, are fine")
     request_body: Any = option({}, "the search, as JSON; empty: everything", parse=_body)

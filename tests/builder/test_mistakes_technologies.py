@@ -230,6 +230,54 @@ MISTAKES = [
         "pump.yaml:12: there is no lookup 'B' (known: A)",
     ),
     Mistake(
+        "an argument that is misspelt",
+        KAFKA + reads("{class: KafkaSource, args: {conection: K}, config: {topic: t}}"),
+        "pump.yaml:5: KafkaSource takes no argument 'conection' (did you mean 'connection'?)",
+    ),
+    Mistake(
+        "an argument without a value",
+        KAFKA + reads("{class: KafkaSource, args: {connection: }, config: {topic: t}}"),
+        "pump.yaml:5: 'connection' must be text, the id of a connection",
+    ),
+    Mistake(
+        "a class in lower case",
+        HEAD + "  sink: {class: nullsink}\n",
+        "pump.yaml:4: unknown class 'nullsink' (did you mean 'NullSink'?)",
+    ),
+    Mistake(
+        "a source of another pipeline that is misspelt",
+        HEAD + "  sink: {class: InternalSink, config: {target: Q.*Internal}}\n"
+        "- {id: Q, source: {class: InternalSource}, sink: {class: NullSink}}\n",
+        "pump.yaml:4: there is no source to send to at 'Q.*Internal' (did you mean 'Q.*InternalSource'?)",
+    ),
+    Mistake(
+        "a connection whose URL is not known, and who uses it",
+        "connections:\n- {id: ES, class: ElasticSearchConnection, config: {url: '${SEARCH_URL}'}}\n" + HEAD
+        + "  sink: {class: ElasticSearchSink, args: {connection: ES}}\n",
+        "pump.yaml:2: the environment variable SEARCH_URL is not set (set it, give a default as ${SEARCH_URL:default}, or write "
+        "$${SEARCH_URL} for the text itself)",
+    ),
+    Mistake(
+        "Elasticsearch: nodes by another name",
+        SEARCH.replace("Connection}", "Connection, config: {hosts: [a, b]}}") + HEAD + SINK,
+        "pump.yaml:2: connection ES: unknown option 'hosts' (the nodes stand in 'url')",
+    ),
+    Mistake(
+        "Elasticsearch: two ways to say who one is",
+        SEARCH.replace("Connection}", "Connection, config: {username: u, password: p, api_key: k}}") + HEAD + SINK,
+        "pump.yaml:2: connection ES: either 'api_key' or 'username' may be set, and not both",
+    ),
+    Mistake(
+        "Elasticsearch: a password of nobody",
+        SEARCH.replace("Connection}", "Connection, config: {password: p}}") + HEAD + SINK,
+        "pump.yaml:2: connection ES: 'password' is set and 'username' is not",
+    ),
+    Mistake(
+        "Elasticsearch: a query beside the search",
+        SEARCH + reads("{class: ElasticSearchSource, args: {connection: ES}, config: {index: i, query: {match_all: {}}}}"),
+        "pump.yaml:5: pipeline P, ElasticSearchSource: unknown option 'query' (it stands in 'request_body': {query: ...})",
+    ),
+    Mistake(
         "a strategy that takes an object",
         part("{class: Aggregator, args: {aggregation_strategy: events}}"),
         "pump.yaml:5: 'aggregation_strategy' is 'events', and takes an object, in Python (set 'strategy' in 'config')",
