@@ -32,7 +32,7 @@ run: $(INSTALLED) ## run the example pump: a year of flights, joined and written
 test: $(INSTALLED) ## run the tests, all but the soak tests
 	@$(BIN)/python -m pytest $(PYTEST)
 
-services: $(INSTALLED) ## install and start Kafka, Elasticsearch, OpenSearch and InfluxDB on loopback, in var/
+services: $(INSTALLED) ## install and start Kafka, Elasticsearch, OpenSearch, InfluxDB and memcached on loopback, in var/
 	@$(BIN)/python -m tools.services up
 
 services-down: $(INSTALLED) ## stop them

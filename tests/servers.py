@@ -17,6 +17,7 @@ from tools.services.errors import ServiceUnavailable
 from tools.services.influxdb import InfluxDB
 from tools.services.kafka import Kafka, KafkaCluster
 from tools.services.lease import Lease
+from tools.services.memcached import Memcached
 from tools.services.registry import SchemaRegistry
 from tools.services.search import Search
 from tools.services.server import Server
@@ -71,6 +72,12 @@ def schema_registry(require_services: bool) -> Iterator[Server]:
 def influxdb(require_services: bool) -> Iterator[Server]:
     """One InfluxDB 1.x."""
     yield from _lease("influxdb", InfluxDB, require_services)
+
+
+@pytest.fixture(scope="session")
+def memcached(require_services: bool) -> Iterator[Server]:
+    """One memcached: `url` is `host:port`. What is in it belongs to all: use keys or a prefix of your own."""
+    yield from _lease("memcached", Memcached, require_services)
 
 
 def _lease(name: str, kind: type[Server], required: bool) -> Iterator[Server]:

