@@ -30,7 +30,7 @@ PROGRAMS = {
 }
 _EMPTY = {"StdinSource"}  # there is nothing to read
 _REFUSES = {"IntegrityVerifier", "ValidateProcessor"}  # these show what is refused
-_SERVERS = {"KAFKA": "kafka", "ELASTICSEARCH": "any_search", "INFLUXDB": "influxdb"}
+_SERVERS = {"KAFKA": "kafka", "ELASTICSEARCH": "any_search", "INFLUXDB": "influxdb", "MEMCACHED": "memcached"}
 _ELSEWHERE = {
     "IPGeoLookup": "needs a licensed database; tests/lookup makes one",
 }
@@ -137,6 +137,8 @@ def _prepare(variable, server, monkeypatch):
         _fill_topic(server.url)
     elif variable == "INFLUXDB":
         _ask(f"{server.url}/query", b"q=CREATE DATABASE flights", "application/x-www-form-urlencoded")
+    elif variable == "MEMCACHED":
+        _store(server.url, "planes:N14228", b'{"maker": "BOEING", "seats": 149}')
     else:
         _ask(f"{server.url}/flights/_doc/UA1545?refresh=true", b'{"flight": 1545, "origin": "EWR"}', "application/json")
 
@@ -145,6 +147,14 @@ def _ask(url, body, kind):
     request = urllib.request.Request(url, body, {"content-type": kind}, method="POST")
     with urllib.request.urlopen(request, timeout=30) as answer:
         answer.read()
+
+
+def _store(server, key, value):
+    from pymemcache import PooledClient
+
+    client = PooledClient(server, timeout=30)
+    client.set(key, value, noreply=False)
+    client.close()
 
 
 def _fill_topic(servers):

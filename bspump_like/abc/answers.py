@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 MISSING: Any = object()
@@ -46,6 +46,11 @@ class Answers:
         if isinstance(kept, OrderedDict):
             while len(kept) > self._size:
                 kept.popitem(last=False)
+
+    def forget(self, keys: Iterable[Any]) -> None:
+        """Forget the answers of these keys, if there are any."""
+        for key in keys:
+            self._kept.pop(key, None)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -7,13 +7,14 @@ from .compact import CompactLookup
 from .file import FileLookup
 from .interval import IntervalLookup
 from .ipgeo import IPGeoLookup
+from .memcached import MemcachedLookup
 
 if TYPE_CHECKING:
     from .matrix import MatrixLookup
 
 __all__ = [
     "AsyncLookupMixin", "CompactLookup", "DictionaryLookup", "FileLookup", "IPGeoLookup", "IntervalLookup", "Lookup",
-    "MappingLookup", "MatrixLookup",
+    "MappingLookup", "MatrixLookup", "MemcachedLookup",
 ]  # fmt: skip
 
 _INDEXES = ("BitMapIndex", "Index", "SliceIndex", "TreeRangeIndex")
