@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from ..abc import Connection, ConnectionOptions
 from ..abc.tls import TLSOptions, ssl_context
 from ..config import Seconds, option
-from ..errors import ConnectionLost, needs
+from ..errors import ConfigError, ConnectionLost, needs
+from .names import parse_servers
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
 
+_WITH_USER = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _DIAGNOSE_TIMEOUT = 2.5  # seconds for all brokers together: with `connect_timeout`, people read the reason within 10
 
 
@@ -26,6 +28,7 @@ class KafkaConnectionOptions(ConnectionOptions, TLSOptions):
         "localhost:9092",
         "brokers to begin with, HOST:PORT, several separated by commas",
         aliases=("bootstrap.servers",),
+        parse=parse_servers,
     )
     connect_timeout: Seconds = option(
         7.0, "seconds to connect; then the reason is looked for and said, and it is tried again", gt=0
@@ -76,9 +79,21 @@ class KafkaConnection(Connection):
         """See `Connection`.
 
         Raises:
+            ConfigError: There is a way to authenticate and no user, or a user and no way.
             MissingDependency: aiokafka is not installed.
         """
         super().__init__(app, id, config)
+        options = self.options
+        if options.sasl_mechanism in _WITH_USER and not options.sasl_username:
+            raise ConfigError(
+                f"connection {self.Id}: sasl_mechanism {options.sasl_mechanism} needs a user",
+                hint="set sasl_username and sasl_password",
+            )
+        if options.sasl_username and not (options.sasl_mechanism or options.security_protocol.startswith("SASL")):
+            raise ConfigError(
+                f"connection {self.Id}: sasl_username is set, and nothing says how to authenticate",
+                hint=f"set sasl_mechanism: {', '.join(_WITH_USER)}",
+            )
         with needs("kafka"):
             import aiokafka  # noqa: F401 - said at the start, not at the first event
         logger = logging.getLogger("aiokafka")
@@ -98,7 +113,7 @@ class KafkaConnection(Connection):
         if not protocol:
             protocol = ("SASL_" if options.sasl_mechanism else "") + ("SSL" if encrypted else "PLAINTEXT")
         settings: dict[str, Any] = {
-            "bootstrap_servers": options.bootstrap_servers.replace(" ", ""),
+            "bootstrap_servers": options.bootstrap_servers,
             "security_protocol": protocol,
         }
         if encrypted:
@@ -116,8 +131,8 @@ class KafkaConnection(Connection):
         Args:
             error: What aiokafka raised.
         """
-        servers = self.options.bootstrap_servers.replace(" ", "")
-        tries = [asyncio.ensure_future(self._knock(server)) for server in servers.split(",") if server]
+        servers: str = self.options.bootstrap_servers
+        tries = [asyncio.ensure_future(self._knock(server)) for server in servers.split(",")]
         await asyncio.wait(tries)
         reasons = [one.result() for one in tries]
         if None in reasons:
@@ -140,8 +155,8 @@ class KafkaConnection(Connection):
         try:
             async with asyncio.timeout(_DIAGNOSE_TIMEOUT):
                 connection = await create_conn(
-                    host or server,
-                    int(port if host else 9092),
+                    host.strip("[]"),
+                    int(port),
                     request_timeout_ms=int(_DIAGNOSE_TIMEOUT * 1000),
                     **settings,
                 )

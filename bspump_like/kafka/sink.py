@@ -10,11 +10,12 @@ from orjson import OPT_NON_STR_KEYS, dumps
 from ..abc import Context, Event, Position, ProcessorOptions, Sink, Source
 from ..abc.backoff import BackoffOptions
 from ..config import Size, option
-from ..errors import MissingDependency, ProcessingError
+from ..errors import ConfigError, MissingDependency, ProcessingError
 from ..expression import OptionalTemplate, Template, provided_by
 from .connection import KafkaConnection
 from .lane import NO_HEADERS, Lane
 from .message import KafkaContext
+from .names import check_topic
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -141,6 +142,11 @@ class KafkaSink(Sink):
         self.transactional = self.options.delivery == "exactly_once"
         self.worker: tuple[int, int] = (0, 1)
         """Index of this process and number of processes that run the definition."""
+        if topic.constant:
+            try:
+                check_topic(topic)
+            except ValueError as error:
+                raise ConfigError(f"{self.locate_address()}: option 'topic': {error}") from None
         _check_compression(self._connection.options.compression_type)
 
     @property

@@ -14,6 +14,7 @@ from ..config import Seconds, option
 from ..errors import BSPumpError, ConfigError, ConnectionLost
 from .connection import KafkaConnection
 from .lag import LagGauge
+from .names import parse_topics
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 L = logging.getLogger(__name__)
 
 _NO_EQUAL = "it has no equal here; remove it"
-
-
-def _topics(value: Any) -> list[str]:
-    parts = re.split(r"[,\s]+", value) if isinstance(value, str) else list(value)
-    return [part for part in parts if part]
 
 
 def _moment(value: Any) -> Any:
@@ -45,7 +41,7 @@ class KafkaSourceOptions(SourceOptions):
 
     topic: list[str] = option(
         help="topics, separated by commas or blanks; TOPIC:PARTITION for one partition; ^PATTERN for all topics that match",
-        parse=_topics, example="access,errors",
+        parse=parse_topics, example="access,errors",
     )  # fmt: skip
     group_id: str = option(
         "", "consumer group that shares the partitions; empty: all of them are ours", aliases=("group.id",)

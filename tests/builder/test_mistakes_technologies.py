@@ -39,6 +39,41 @@ def updated(cells: str) -> str:
 
 MISTAKES = [
     Mistake(
+        "brokers as a URL",
+        "connections:\n- {id: K, class: KafkaConnection, config: {bootstrap_servers: \"kafka://a:9092\"}}\n" + HEAD + SINK,
+        "pump.yaml:2: connection K: option 'bootstrap_servers' has 'kafka://a:9092': 'kafka://a:9092' is a URL: expected "
+        "HOST:PORT, 'a:9092' (brokers to begin with, HOST:PORT, several separated by commas)",
+    ),
+    Mistake(
+        "a user without a way to authenticate",
+        "connections:\n- {id: K, class: KafkaConnection, config: {sasl_username: u}}\n" + HEAD + SINK,
+        "pump.yaml:2: connection K: sasl_username is set, and nothing says how to authenticate "
+        "(set sasl_mechanism: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512)",
+    ),
+    Mistake(
+        "a way to authenticate without a user",
+        "connections:\n- {id: K, class: KafkaConnection, config: {sasl_mechanism: PLAIN}}\n" + HEAD + SINK,
+        "pump.yaml:2: connection K: sasl_mechanism PLAIN needs a user (set sasl_username and sasl_password)",
+    ),
+    Mistake(
+        "a pattern of topics that does not say so",
+        KAFKA + reads("{class: KafkaSource, args: {connection: K}, config: {topic: access-*}}"),
+        "pump.yaml:5: pipeline P, KafkaSource: option 'topic' has 'access-*': 'access-*' cannot be a topic: use up to 249 "
+        "letters, digits, '.', '_' and '-' (topics, separated by commas or blanks; TOPIC:PARTITION for one partition; "
+        "^PATTERN for all topics that match)",
+    ),
+    Mistake(
+        "no topic",
+        KAFKA + reads("{class: KafkaSource, args: {connection: K}}"),
+        "pump.yaml:5: pipeline P, KafkaSource: option 'topic' must be set (topics, separated by commas or blanks; "
+        "TOPIC:PARTITION for one partition; ^PATTERN for all topics that match)",
+    ),
+    Mistake(
+        "a topic that cannot be made",
+        KAFKA + HEAD + "  sink: {class: KafkaSink, args: {connection: K}, config: {topic: a/b}}\n",
+        "pump.yaml:6: P.KafkaSink: option 'topic': 'a/b' cannot be a topic: use up to 249 letters, digits, '.', '_' and '-'",
+    ),
+    Mistake(
         "a connection among the options",
         KAFKA + reads("{class: KafkaSource, config: {topic: t, connection: K}}"),
         "pump.yaml:5: 'connection' is an argument of KafkaSource, and no option (\"args\": {\"connection\": ...})",
