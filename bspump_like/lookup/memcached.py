@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _PORT = 11211
+_IDLE = 30  # seconds after which a connection is left: firewalls and memcached itself may drop those that say nothing
 _LONGEST_PREFIX = MOST_BYTES - len(HASHED) - 64  # bytes; 64 are the digits of a SHA-256
 
 
@@ -127,7 +128,7 @@ class MemcachedLookup(CachedLookup):
         self._client = pymemcache.PooledClient(
             self._server if self._server.startswith("/") else (host, int(port)), serde=_Format(),
             connect_timeout=options.timeout, timeout=options.timeout, no_delay=True, allow_unicode_keys=True,
-            default_noreply=False,
+            default_noreply=False, pool_idle_timeout=_IDLE,
         )  # fmt: skip
         # One request at a time: an answer that is older than a `set` must not get into the cache after it.
         self._using = asyncio.Lock()
@@ -249,8 +250,10 @@ class _Format:
 
 
 def _said(error: Exception) -> str:
-    """Return what the server or the system says, in words."""
-    if not error.args:  # pymemcache says only by the class that the connection was closed
-        return "the connection was closed" if "Close" in type(error).__name__ else type(error).__name__
+    """Return what the server or the system says, in words; of some of its errors pymemcache tells little more than the class."""
+    kind = type(error).__name__
+    if not error.args:
+        return "the connection was closed" if kind == "MemcacheUnexpectedCloseError" else kind
     said = error.args[0] if len(error.args) == 1 else str(error)
-    return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    words = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    return f"it answers ERROR to '{words}'" if kind == "MemcacheUnknownCommandError" else words

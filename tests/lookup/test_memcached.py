@@ -320,6 +320,64 @@ def test_a_frozen_server_is_asked_again(own, caplog):
     assert "cannot be asked" in caplog.text
 
 
+class Answering:
+    """A server that answers each request with the next of some lines, and ends the connection after an error."""
+
+    def __init__(self, *lines):
+        self.lines = list(lines)
+
+    async def __aenter__(self):
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def __aexit__(self, *exc):
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _serve(self, reader, writer):
+        while self.lines and await reader.readline():
+            line = self.lines.pop(0)
+            writer.write(line)
+            if not line.startswith((b"VALUE", b"END")):
+                break
+        writer.close()
+
+
+def ask_answering(lines, questions, **config):
+    said = []
+
+    async def during(app):
+        async with Answering(*lines) as server:
+            lookup = lookup_of(app, server, **config)
+            try:
+                said.append(await questions(lookup))
+            finally:
+                await lookup.on_stop()
+        app.stop()
+
+    run(("P", events([], cls=Endless), collect()), during=during)
+    return said[0]
+
+
+def test_a_server_that_cannot_answer_now_is_asked_again(caplog):
+    troubles = [b"ERROR Too many open connections\r\n", b"SERVER_ERROR out of memory writing get response\r\n"]
+
+    async def questions(lookup):
+        return await lookup.get("k")
+
+    assert ask_answering([*troubles, b"VALUE k 0 1\r\n7\r\nEND\r\n"], questions) == 7
+    assert "it answers ERROR to 'get'" in caplog.text
+    assert "out of memory writing get response" in caplog.text
+
+
+def test_what_is_no_memcached_is_refused():
+    async def questions(lookup):
+        with pytest.raises(ProcessingError, match="memcached at .* refuses: HTTP/1.1 400 Bad Request"):
+            await lookup.get("k")
+
+    ask_answering([b"HTTP/1.1 400 Bad Request\r\n\r\n"], questions)
+
+
 def test_patience_has_an_end_if_asked_for():
     async def questions(lookup):
         with pytest.raises(ConnectionLost, match="lookup L: memcached at 127.0.0.1:9 cannot be asked.*refused"):
