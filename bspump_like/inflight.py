@@ -34,6 +34,8 @@ class Tasks:
         self._depth = depth
         self._tasks: set[asyncio.Task[Any]] = set()
         self._cancelled = False
+        self.started = 0
+        """How many there were in all."""
 
     def __len__(self) -> int:
         """Return how many are under way."""
@@ -46,6 +48,7 @@ class Tasks:
         hold(context)
         task = self._pipeline.Loop.create_task(coro)
         self._tasks.add(task)
+        self.started += 1
 
         def done(task: asyncio.Task[Any]) -> None:
             self._tasks.discard(task)

@@ -103,13 +103,16 @@ class Work(Structure, Readiness):
         await self._tasks[-1].drained()
         if depth < 0:
             return
-        await self._tasks[depth].drained()
-        await self._drain_stage(depth)
-        for _ in self.Processors[depth]:  # what is tried again may fail once more, at every processor behind
-            if not self._retries[depth]:
-                return
-            await self._retries[depth].drained()
+        retries = self._retries[depth]
+        for _ in (*self.Processors[depth], None):  # what is tried again may fail once more, at every processor behind
+            idle, started = not retries, retries.started
+            await self._tasks[depth].drained()
             await self._drain_stage(depth)
+            if idle and retries.started == started:
+                return
+            await retries.drained()
+        await self._tasks[depth].drained()  # of a generator that has got at last what was tried again
+        await self._drain_stage(depth)
 
     async def _drain_stage(self, depth: int) -> None:
         if depth in self._stages:
