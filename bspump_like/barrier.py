@@ -60,6 +60,7 @@ class Committer:
         self._inputs_ended = False
         self._last = 0.0
         self._hurry = asyncio.Event()  # cuts pauses short
+        self._untold: set[Source] = set()  # whose server does not know what is done
         self._late: set[asyncio.Task[None]] = set()  # barriers that somebody did not want to wait for
         self._transaction = object()  # throttles the inputs while a transaction ends
         self._pausing = object()  # throttles the inputs while a snapshot waits for work under way
@@ -243,7 +244,7 @@ class Committer:
             transactional = {sink.Pipeline for sink in sinks}
             for source, position in positions.items():
                 if source.Pipeline not in transactional:
-                    await _tell(source, position)
+                    await self._tell(source, position)
             async with self._changed:
                 self._changed.notify_all()
 
@@ -334,6 +335,17 @@ class Committer:
         for _, saved in cut.shared.values():
             saved.done()
 
+    async def _tell(self, source: Source, position: dict[str, Any]) -> None:
+        try:
+            await source.commit(position)
+        except (ConnectionLost, OSError) as error:
+            # The store has the position: the server is told with the next one, and until then the source resumes from ours.
+            if source not in self._untold:  # while it is away there may be many barriers in a second
+                self._untold.add(source)
+                L.warning("%s: cannot tell the server what is done: %s; trying again", source.locate_address(), error)
+        else:
+            self._untold.discard(source)
+
     def _put_back(self, positions: dict[Source, dict[str, Any]], discards: list[int]) -> None:
         owner = self._owner()
         for source, position in positions.items():
@@ -382,11 +394,3 @@ class Committer:
             self.blocked_by = None
             for pipeline in self.pipelines:
                 pipeline.hold(self, False)
-
-
-async def _tell(source: Source, position: dict[str, Any]) -> None:
-    try:
-        await source.commit(position)
-    except (ConnectionLost, OSError) as error:
-        # The store has the position: the server is told with the next one, and until then the source resumes from ours.
-        L.warning("%s: cannot tell the server what is done: %s", source.locate_address(), error)

@@ -707,6 +707,29 @@ def test_a_source_that_cannot_tell_its_server_goes_on_from_the_store(path):
     assert positions(path, source="Deaf") == {"list": 20}
 
 
+def test_a_server_that_cannot_be_told_is_named_once_until_it_has_been_told(caplog):
+    class Hard(Patient):
+        tries = 0
+
+        async def read(self):
+            batch = await super().read()
+            before = self.tries
+            self.Pipeline.committer.touch()
+            if self._next > self.options.batch_size:  # each batch has a barrier of its own
+                await until(lambda: self.tries > before)
+            return batch
+
+        async def commit(self, position):
+            self.tries += 1
+            if self.tries not in (4, 5):
+                raise ConnectionError(f"gone {self.tries}")
+
+    app = run(("P", events(range(80), 10, Hard), collect([]), {"commit_interval": 0}))
+    assert app.pump_service.Pipelines["P"].Sources[0].tries >= 7
+    told = [record.getMessage() for record in caplog.records if "cannot tell the server" in record.getMessage()]
+    assert [text.partition("done: ")[2] for text in told] == ["gone 1; trying again", "gone 6; trying again"]
+
+
 def test_a_forgotten_partition_is_not_stored(path):
     class Revoked(Patient):
         async def read(self):
