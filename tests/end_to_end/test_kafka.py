@@ -13,9 +13,10 @@ pytestmark = pytest.mark.service
 
 def test_the_broker_stops_and_starts(route, broker, make, scale):
     pump = make(route.definition(**DIES))
-    route.fill(route.count // 2)
     pump.start()
-    for end in scale.pick([broker.kill], [broker.kill, broker.stop] * 5):
+    ends = scale.pick([broker.kill], [broker.kill, broker.stop] * 5)
+    for end in ends:
+        route.fill(route.count // (len(ends) + 1))  # so that there is work under way when it ends
         moving(pump, route.count // 50)
         end()
         for_seconds(scale.pick(1, 20), pump)
