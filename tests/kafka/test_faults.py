@@ -106,6 +106,8 @@ def test_graceful_rebalances_lose_nothing_and_double_nothing(topics, pipe, make,
         assert second.terminate() == 0, second.log()[-3000:]
         flow(1000, first)
     waiting(topics, source, target, produced, first)
+    # The group's offsets may be there a moment before the end of the transaction is in all partitions.
+    first.wait_for("all can be read", lambda: len(topics.values(target)) >= produced, 120)
     assert first.terminate() == 0, first.log()[-3000:]
     found = counted(topics, target)
     assert set(found) == set(range(produced))
