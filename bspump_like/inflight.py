@@ -136,6 +136,9 @@ class AsyncStage:
 
     def submit(self, context: Context, event: Event) -> None:
         """Take one event; it leaves at once if nothing must be awaited, neither for it nor for those before it."""
+        if self._cancelled:  # given up already, and another pipeline was still sending
+            note(context, Outcome.FAILED, _cancelled(self.processor))
+            return
         at_once = self._process_at_once
         work = None
         if at_once is not None:

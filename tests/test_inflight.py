@@ -5,10 +5,11 @@ import threading
 
 import pytest
 
-from bspump_like import Processor, ThreadedProcessor
+from bspump_like import Outcome, Processor, ThreadedProcessor
 from bspump_like.common import InternalSource
 from bspump_like.inflight import is_asynchronous
-from tests.pumping import Failing, Patient, collect, events, expand, run, step, threaded, until
+from bspump_like.settlement import KEY, Tracker
+from tests.pumping import Endless, Failing, Patient, collect, events, expand, run, step, threaded, until
 
 
 async def uneven(event):
@@ -251,3 +252,26 @@ def test_results_that_are_there_at_once_keep_order_and_settle(concurrency, twice
     assert app.ExitCode == 0
     assert len(told[0].ended) == 300
     assert told[0].ended.count("DROPPED") == 30
+
+
+def test_an_event_that_comes_when_work_has_been_given_up_fails():
+    begun, ended = [], []
+
+    async def work(event):
+        begun.append(event)
+        return event
+
+    async def during(app):
+        pipeline = app.pump_service.Pipelines["P"]
+        await until(pipeline.is_ready)
+        await pipeline.give_up()  # as at the end of a stop; another pipeline may still be sending
+        context = {}
+        context[KEY] = tracker = Tracker(context, ended.append)
+        pipeline.push(0, context, "late")
+        tracker.release()
+        await asyncio.sleep(0)
+        app.stop()
+
+    run(("P", events([], cls=Endless), step(work), collect([])), during=during)
+    assert begun == []
+    assert [tracker.outcome for tracker in ended] == [Outcome.FAILED]
