@@ -15,7 +15,7 @@ from ..abc import Context, Event, ProcessorOptions, Sink
 from ..abc.uploader import Limit
 from ..config import Seconds, Size, option
 from ..errors import ConfigError, ConnectionLost, Problem, ProcessingError
-from ..expression import Template, compile_template, provided_by
+from ..expression import Template, provided_by
 from .bulk import Document, ElasticSearchBulk
 from .connection import ElasticSearchConnection, Refused, check_index_name
 from .feeder import with_index
@@ -55,7 +55,7 @@ class ElasticSearchSinkOptions(ProcessorOptions):
     data_stream: bool = option(
         False, "`index` is a data stream: it comes from an index template; documents are only created"
     )
-    document_id: str = option(
+    document_id: Template = option(
         "", "position: an id from topic, partition and offset, so that nothing is stored twice; field:NAME: a field's value; "
         "or a template, {{ user }}-{{ day }}; empty: the event's _id when it has one", example="position",
     )  # fmt: skip
@@ -123,8 +123,8 @@ class ElasticSearchSink(Sink):
             None if options.index.constant else options.index.compile(names)
         )
         self._id_made: Callable[[Context, Event], str] | None = None
-        if "{{" in options.document_id:
-            self._id_made = compile_template(options.document_id, names=names)
+        if not options.document_id.constant:
+            self._id_made = options.document_id.compile(names)
         self._check()
         self._rollover = Rollover(options, self._connection)
         count = self._connection.loaders

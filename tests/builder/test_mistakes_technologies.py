@@ -39,8 +39,22 @@ def updated(cells: str) -> str:
 
 MISTAKES = [
     Mistake(
+        "an id of documents made with a lookup that is not there",
+        SEARCH + HEAD + "  sink: {class: ElasticSearchSink, args: {connection: ES}, "
+        "config: {document_id: \"{{ lookup('Q', a) }}\"}}\n",
+        "pump.yaml:6: there is no lookup 'Q' (the pump has no lookups)",
+    ),
+    Mistake(
+        "an id of documents that is misspelt",
+        SEARCH + HEAD + "  sink: {class: ElasticSearchSink, args: {connection: ES}, config: {document_id: positon}}\n",
+        "pump.yaml:6: pipeline P, ElasticSearchSink: option 'document_id' has 'positon'; use position, field:NAME, "
+        "or a template",
+    ),
+    Mistake(
         "brokers as a URL",
-        "connections:\n- {id: K, class: KafkaConnection, config: {bootstrap_servers: \"kafka://a:9092\"}}\n" + HEAD + SINK,
+        'connections:\n- {id: K, class: KafkaConnection, config: {bootstrap_servers: "kafka://a:9092"}}\n'
+        + HEAD
+        + SINK,
         "pump.yaml:2: connection K: option 'bootstrap_servers' has 'kafka://a:9092': 'kafka://a:9092' is a URL: expected "
         "HOST:PORT, 'a:9092' (brokers to begin with, HOST:PORT, several separated by commas)",
     ),
@@ -76,12 +90,12 @@ MISTAKES = [
     Mistake(
         "a connection among the options",
         KAFKA + reads("{class: KafkaSource, config: {topic: t, connection: K}}"),
-        "pump.yaml:5: 'connection' is an argument of KafkaSource, and no option (\"args\": {\"connection\": ...})",
+        'pump.yaml:5: \'connection\' is an argument of KafkaSource, and no option ("args": {"connection": ...})',
     ),
     Mistake(
         "a connection beside the arguments",
         KAFKA + reads("{class: KafkaSource, connection: K, config: {topic: t}}"),
-        "pump.yaml:5: unknown key 'connection' in a source (it belongs into \"args\": {\"connection\": ...})",
+        'pump.yaml:5: unknown key \'connection\' in a source (it belongs into "args": {"connection": ...})',
     ),
     Mistake(
         "a connection of another kind",
@@ -97,7 +111,10 @@ MISTAKES = [
     ),
     Mistake(
         "a lookup with a connection of another kind",
-        KAFKA + "lookups:\n- {id: L, class: ElasticSearchLookup, args: {connection: K}, config: {index: i}}\n" + HEAD + SINK,
+        KAFKA
+        + "lookups:\n- {id: L, class: ElasticSearchLookup, args: {connection: K}, config: {index: i}}\n"
+        + HEAD
+        + SINK,
         "pump.yaml:4: the connection 'K' is of the class KafkaConnection, and ElasticSearchLookup needs one of "
         "ElasticSearchConnection (define one under 'connections': {class: ElasticSearchConnection})",
     ),
@@ -114,7 +131,8 @@ MISTAKES = [
     ),
     Mistake(
         "a scroll for a time of no such unit",
-        SEARCH + reads("{class: ElasticSearchSource, args: {connection: ES}, config: {index: i, scroll_timeout: 1 minute}}"),
+        SEARCH
+        + reads("{class: ElasticSearchSource, args: {connection: ES}, config: {index: i, scroll_timeout: 1 minute}}"),
         "pump.yaml:5: pipeline P, ElasticSearchSource: option 'scroll_timeout' has '1 minute': expected a time such as 1m, 30s "
         "or 500ms (how long the cluster keeps a scroll or a point in time between two pages)",
     ),
@@ -164,7 +182,8 @@ MISTAKES = [
     Mistake(
         "a lookup of a matrix that is not there",
         "lookups:\n- {id: A, class: MatrixLookup, args: {matrix_id: Delay}}\nmatrices:\n- {id: Delays, class: NamedMatrix}\n"
-        + HEAD + SINK,
+        + HEAD
+        + SINK,
         "pump.yaml:2: Cannot find matrix id 'Delay' (did you mean 'Delays'?)",
     ),
     Mistake(
@@ -250,7 +269,9 @@ MISTAKES = [
     ),
     Mistake(
         "lookups in declarations",
-        FILE + HEAD + """  processors:
+        FILE
+        + HEAD
+        + """  processors:
   - class: DeclarativeProcessor
     config:
       declaration: "!LOOKUP.GET {in: Airports, what: !ITEM EVENT a}"
@@ -260,7 +281,8 @@ MISTAKES = [
   - class: DeclarativeProcessor
     config:
       declaration: "!LOOKUP.GET {in: A, what: !ITEM EVENT a}"
-""" + SINK,
+"""
+        + SINK,
         "pump.yaml:9: there is no lookup 'Airports' (known: A)",
         "pump.yaml:12: there is no lookup 'B' (known: A)",
     ),
@@ -287,7 +309,8 @@ MISTAKES = [
     ),
     Mistake(
         "a connection whose URL is not known, and who uses it",
-        "connections:\n- {id: ES, class: ElasticSearchConnection, config: {url: '${SEARCH_URL}'}}\n" + HEAD
+        "connections:\n- {id: ES, class: ElasticSearchConnection, config: {url: '${SEARCH_URL}'}}\n"
+        + HEAD
         + "  sink: {class: ElasticSearchSink, args: {connection: ES}}\n",
         "pump.yaml:2: the environment variable SEARCH_URL is not set (set it, give a default as ${SEARCH_URL:default}, or write "
         "$${SEARCH_URL} for the text itself)",
@@ -309,7 +332,8 @@ MISTAKES = [
     ),
     Mistake(
         "Elasticsearch: a query beside the search",
-        SEARCH + reads("{class: ElasticSearchSource, args: {connection: ES}, config: {index: i, query: {match_all: {}}}}"),
+        SEARCH
+        + reads("{class: ElasticSearchSource, args: {connection: ES}, config: {index: i, query: {match_all: {}}}}"),
         "pump.yaml:5: pipeline P, ElasticSearchSource: unknown option 'query' (it stands in 'request_body': {query: ...})",
     ),
     Mistake(
