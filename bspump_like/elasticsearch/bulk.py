@@ -52,15 +52,16 @@ class Failure(NamedTuple):
 class Documents:
     """Documents as parallel lists: an object for each would cost more than all else that is done to it.
 
-    A dict is not kept beside its lines. While a cluster is slow, there are tens of thousands of them.
+    A dict is not kept beside its lines. While a cluster is slow, there are tens of thousands of them; so the lines of a bulk
+    that is full become one text, and are told apart again only when one of its documents is not stored.
 
     Attributes:
-        lines: Action and body by turns, both with a line end.
+        lines: Action and body by turns, both with a line end; empty when they are one text.
         contexts: One for each document.
         raws: Number of a document -> its event, where that cannot be read back from the lines.
     """
 
-    __slots__ = ("contexts", "lines", "raws")
+    __slots__ = ("_text", "contexts", "lines", "raws")
 
     def __init__(
         self,
@@ -72,6 +73,7 @@ class Documents:
         self.lines = [] if lines is None else lines
         self.contexts = [] if contexts is None else contexts
         self.raws = {} if raws is None else raws
+        self._text = b""
 
     def __len__(self) -> int:
         """Return their number."""
@@ -79,17 +81,35 @@ class Documents:
 
     def __getitem__(self, number: int) -> Document:
         """Return one."""
-        action, body = self.lines[2 * number : 2 * number + 2]
+        action, body = self._apart()[2 * number : 2 * number + 2]
         return Document(action, body, self.contexts[number], self.raws.get(number))
 
     def __iter__(self) -> Iterator[Document]:
         """Return all, one by one."""
         return (self[number] for number in range(len(self)))
 
+    def text(self) -> bytes:
+        """Return all as the body of a request."""
+        return self._text or b"".join(self.lines)
+
+    def seal(self) -> None:
+        """Make one text of the lines: nothing is to be added."""
+        text = self.text()
+        if text.count(b"\n") == 2 * len(self.contexts):  # a feeder may make documents of several lines
+            self._text = text
+            self.lines = []
+
+    def _apart(self) -> list[bytes]:
+        """Return the lines, which a text does not stand for any more."""
+        if self._text:
+            self.lines = [line + b"\n" for line in self._text.split(b"\n")[:-1]]
+            self._text = b""
+        return self.lines
+
     def part(self, start: int, stop: int) -> Documents:
         """Return those from `start` to `stop`."""
         raws = {number - start: raw for number, raw in self.raws.items() if start <= number < stop}
-        return Documents(self.lines[2 * start : 2 * stop], self.contexts[start:stop], raws)
+        return Documents(self._apart()[2 * start : 2 * stop], self.contexts[start:stop], raws)
 
     def append(self, document: Document) -> None:
         """Take one."""
@@ -102,7 +122,7 @@ class Documents:
         """Take those."""
         before = len(self.contexts)
         self.raws |= {before + number: raw for number, raw in others.raws.items()}
-        self.lines += others.lines
+        self.lines += others._apart()
         self.contexts += others.contexts
 
 
@@ -169,16 +189,17 @@ class ElasticSearchBulk:
                 parts.pop()
                 self._settle(part, outcomes, again, busy, ids)
         finally:
-            for part in reversed(parts):
-                again.extend(part)
+            if len(parts) == 1 and not again:
+                again = parts[0]  # as it is: while the cluster is away, this happens to every bulk at every try
+            else:
+                for part in reversed(parts):
+                    again.extend(part)
             self.documents = again
         return busy
 
     async def _send(self, part: Documents) -> list[dict[str, Any]]:
         """Send a request; return the outcomes of its documents, nothing when all are stored."""
-        answer = await self.Connection.request(
-            "POST", _PATH, b"".join(part.lines), content_type="application/x-ndjson"
-        )
+        answer = await self.Connection.request("POST", _PATH, part.text(), content_type="application/x-ndjson")
         if answer.get("errors") is False:
             return []
         outcomes: list[dict[str, Any]] = answer.get("items", [])

@@ -52,6 +52,7 @@ class Loader:
     def close_bulk(self) -> None:
         """Send what there is."""
         if self.bulk.documents:
+            self.bulk.documents.seal()
             self.uploader.put(self.bulk)
             self.bulk = self._new_bulk()
 
