@@ -113,7 +113,8 @@ class KafkaSource(ReaderSource):
     """Consume messages; the offset of a message is committed when everything made from it is durable.
 
     Out: the value of each message, bytes. Context: `kafka` (the record: `.key`, `.topic`, `.partition`, `.offset`, `.headers`,
-    `.timestamp`), `kafka_key`, `kafka_headers`, `_kafka_topic`, `_kafka_partition`, `_kafka_offset`.
+    `.timestamp`), `kafka_key`, `kafka_headers`, `_kafka_topic`, `_kafka_partition`, `_kafka_offset`. The entries are made when
+    somebody looks at them; what reads a dict past its methods, as orjson does, wants `dict(context)`.
 
     With a `group_id` partitions are shared with other consumers of the group. Before one moves away, everything read from it
     is made durable and its offset committed. While the pipeline is throttled, partitions are paused and the client goes on
