@@ -49,6 +49,8 @@ class Committer:
         """Batches that are handed over in more than one step of the loop: no snapshot may be taken between."""
         self.blocked_by: DeliveryError | StoreError | None = None
         self.stopping = False
+        self.closing = False  # True as soon as the pump stops: from then on no source is started again
+        self.torn = False  # True when that came upon a halted event: half of its batch has gone on, no barrier may stand there
         self.on_ended: Callable[[], None] = lambda: None
         self._positions: dict[Source, dict[str, Any]] = {}
         self._discards: list[int] = []
@@ -115,6 +117,7 @@ class Committer:
             self._positions.setdefault(source, {}).update(position)
         self._discards += other._discards
         self._inputs_ended |= other._inputs_ended
+        self.torn |= other.torn
         other._positions, other._discards, other._absorbed_by = {}, [], self
         self.in_flight += other.in_flight
         self.open_batches += other.open_batches
@@ -299,6 +302,8 @@ class Committer:
                 if self.open_batches == 0 and not joined and not any(p.is_error() for p in self.pipelines):
                     break
                 await self._batch_done()
+            if self.torn:
+                raise Stopping("the pump was stopped before what had halted it was mended")
             positions, self._positions = self._positions, {}
             discards, self._discards = self._discards, []
             return Cut.of(self.pipelines, positions, self.in_flight, discards)

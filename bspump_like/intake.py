@@ -64,10 +64,11 @@ class Intake(Work):
                 try:
                     await asyncio.sleep(0)
                     if cancelled and self._error is not None:
-                        raise asyncio.CancelledError
+                        raise asyncio.CancelledError  # to the handler below
                     await self._sound.wait()
                 except asyncio.CancelledError:
                     if self._error is not None:
+                        self.committer.torn = self.committer.closing
                         raise  # halted, and stopped before it was mended: the batch is read again
                     cancelled = True  # half a batch must not stand behind a snapshot: finish it first
                 if self._error is not None:

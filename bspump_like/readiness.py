@@ -184,7 +184,7 @@ class Readiness:
         self.wake_waiters()
         self._update_ready()
         self.PubSub.publish("bspump.pipeline.clear_error!", pipeline=self)
-        if self._started and self._error is None:
+        if self._started and self._error is None and not self.committer.closing:
             for source in self.Sources:
                 if not source.finished:
                     source.restart(self.Loop)

@@ -261,6 +261,8 @@ class PumpService(Directory, asab.Service):
         pipelines = list(self.Pipelines.values())
         await self._cancel_background()
         for pipeline in pipelines:
+            pipeline.committer.closing = True
+        for pipeline in pipelines:
             for source in pipeline.Sources:
                 if not source.passive:
                     await source.stop()

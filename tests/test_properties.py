@@ -171,6 +171,13 @@ def test_what_is_tried_again_before_a_generator_is_in_the_snapshot_behind_it():
         accounts_for_all(plan)
 
 
+@pytest.mark.parametrize("parts", [(), (State(1),)])
+def test_a_stop_amid_a_halted_batch_that_is_mended_meanwhile_is_no_clean_one(tmp_path, parts):
+    """Found by chance: the batch was read again in the same run, on top of the half that had gone on."""
+    plan = Plan(38, 10, (Step("plain", "fail", every=4, fails=1, number=0), *parts), Policy("stop"), (), Policy("drop"))
+    resumes_after_stops(plan, [1], str(tmp_path / "store.db"))
+
+
 @given(plans(), STOPS)
 @settings(QUICK, max_examples=25)
 def test_stops_lose_nothing_and_repeat_nothing(tmp_path_factory, plan, stops):
