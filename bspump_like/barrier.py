@@ -292,15 +292,14 @@ class Committer:
             while True:
                 for pipeline in self.pipelines:
                     await pipeline.healthy()
-                members, resumed = len(self.pipelines), self._resumed()
+                members = len(self.pipelines)
                 if state_lags(self.pipelines):
                     held = True
                     for pipeline in self.pipelines:
                         pipeline.hold(self._pausing)
                     await drain(self.pipelines)
-                # What halted and was mended meanwhile has begun once more, behind those who waited for its work.
-                changed = len(self.pipelines) > members or self._resumed() > resumed
-                if self.open_batches == 0 and not changed and not any(p.is_error() for p in self.pipelines):
+                joined = len(self.pipelines) > members
+                if self.open_batches == 0 and not joined and not any(p.is_error() for p in self.pipelines):
                     break
                 await self._batch_done()
             if self.torn:
@@ -312,9 +311,6 @@ class Committer:
             if held:
                 for pipeline in self.pipelines:
                     pipeline.hold(self._pausing, False)
-
-    def _resumed(self) -> int:
-        return sum(pipeline.failures.resumed for pipeline in self.pipelines)
 
     async def _batch_done(self) -> None:
         async with self._changed:

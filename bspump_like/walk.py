@@ -56,18 +56,23 @@ async def _drained(pipeline: Pipeline, depth: int) -> None:
 
 
 async def drain(pipelines: list[Pipeline]) -> None:
-    """Wait for the work under way, and flush nothing."""
-    await until_quiet(pipelines, lambda: _drain_all(pipelines))
+    """Wait for the work under way, and flush nothing; who halts meanwhile and is not mended is waited for by the caller."""
+    while True:
+        resumed = _resumed(pipelines)
+        await until_quiet(pipelines, lambda: _drain_all(pipelines))
+        if _resumed(pipelines) == resumed:  # otherwise as in `_drained`
+            return
+
+
+def _resumed(pipelines: list[Pipeline]) -> int:
+    return sum(pipeline.failures.resumed for pipeline in pipelines)
 
 
 async def _drain_all(pipelines: list[Pipeline]) -> None:
     for pipeline in in_order(pipelines):
         await pipeline.take_inputs()
         for depth in range(pipeline.depth_count()):
-            resumed = -1
-            while resumed != pipeline.failures.resumed:  # as in `_drained`; who halts now is waited for by the caller
-                resumed = pipeline.failures.resumed
-                await pipeline.drain(depth)
+            await pipeline.drain(depth)
 
 
 async def _flush(pipeline: Pipeline, part: ProcessorBase) -> None:
