@@ -80,14 +80,10 @@ class Lookup(Configurable):
         self.Id = id or type(self).__name__
         super().__init__(f"lookup:{self.Id}", config, where=f"lookup {self.Id}")
         if self.options.master_url and self.options.source_url:
-            problem = "either 'master_url' or 'source_url' may be set, and not both"
-            raise ConfigError([Problem(problem, ("source_url",), where=f"lookup {self.Id}")])
+            raise self.mistake("source_url", "either 'master_url' or 'source_url' may be set, and not both")
         if not self.options.source_url.startswith(("http://", "https://")) and path_of(self.options.source_url) is None:
-            problem, hint = (
-                f"option 'source_url' has '{self.options.source_url}'",
-                "http://, https://, file:/// or a path",
-            )
-            raise ConfigError([Problem(problem, ("source_url",), where=f"lookup {self.Id}", hint=hint)])
+            problem = f"option 'source_url' has '{self.options.source_url}'"
+            raise self.mistake("source_url", problem, "http://, https://, file:/// or a path")
         self.App = app
         self.Loop = app.Loop
         self.PubSub = app.PubSub
@@ -100,6 +96,11 @@ class Lookup(Configurable):
         self._updating = asyncio.Lock()
         self._refreshes = False
         self._etag: str | None = None
+
+    def mistake(self, option_name: str, message: str, hint: str = "") -> ConfigError:
+        """Return the error for a mistake in an option, to be raised; '' names no option, but the lookup."""
+        path = (option_name,) if option_name else ()
+        return ConfigError([Problem(message, path, where=f"lookup {self.Id}", hint=hint)])
 
     @classmethod
     def construct(cls, app: BSPumpApplication, definition: Mapping[str, Any]) -> Self:

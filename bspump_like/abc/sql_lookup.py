@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..config import option
-from ..errors import ConfigError, Problem
 from .cached_lookup import CachedLookup, CachedLookupOptions
 
 KEYS = "{keys}"
@@ -49,16 +48,13 @@ class SQLLookup(CachedLookup):
         """
         options = self.options
         if bool(options.table) == bool(options.query):
-            self._refuse("either 'table' or 'query' must be set, and not both", "table")
+            raise self.mistake("table", "either 'table' or 'query' must be set, and not both")
         if options.query and KEYS not in options.query:
-            self._refuse(f"option 'query' has no {KEYS} in it, where the keys belong", "query")
+            raise self.mistake("query", f"option 'query' has no {KEYS} in it, where the keys belong")
         if options.query and options.preload:
-            self._refuse("with a 'query' not all can be loaded at the start", "preload")
+            raise self.mistake("preload", "with a 'query' not all can be loaded at the start")
         if options.query and options.columns:
-            self._refuse("with a 'query' the columns are those of the query", "columns")
-
-    def _refuse(self, message: str, key: str) -> None:
-        raise ConfigError([Problem(message, (key,), where=f"lookup {self.Id}")])
+            raise self.mistake("columns", "with a 'query' the columns are those of the query")
 
     async def fetch(self, statement: str, parameters: Sequence[Any]) -> Rows:
         """Run a SELECT and return all its rows.
@@ -115,7 +111,7 @@ class SQLLookup(CachedLookup):
         for name, wanted in (("key", options.key), ("value", [options.value] if options.value else [])):
             missing = [column for column in wanted if column not in columns]
             if missing:
-                self._refuse(f"there is no column '{missing[0]}'; there are {', '.join(columns)}", name)
+                raise self.mistake(name, f"there is no column '{missing[0]}'; there are {', '.join(columns)}")
         places = [columns.index(column) for column in options.key]
         value = columns.index(options.value) if options.value else -1
         found: dict[Any, Any] = {}

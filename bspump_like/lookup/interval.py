@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from ..abc.lookup import Lookup
 from ..abc.table_json import dump_pairs, load_pairs
 from ..config import option
-from ..errors import ConfigError, Problem
 from .table_file import Seen, TableFile, TableFileOptions, require_path
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class IntervalLookup(Lookup):
         super().__init__(app, id, config, lazy)
         require_path(self)
         if self.is_master() and len(self.options.key) != 2:
-            raise self._mistake("key", "'key' must name the two columns where the interval begins and ends")
+            raise self.mistake("key", "'key' must name the two columns where the interval begins and ends")
         self._file = TableFile(self.options, self.Id)
         self._seen: Seen | None = None
         self._segments = _Segments(())
@@ -82,12 +81,9 @@ class IntervalLookup(Lookup):
             self._segments = await asyncio.to_thread(lambda: _Segments(self._file.items()))
         except TypeError as error:
             problem = f"the ends of the intervals in '{self.options.path}' do not compare: {error}"
-            raise self._mistake("types", problem, "give both columns the same type") from error
+            raise self.mistake("types", problem, "give both columns the same type") from error
         self._seen = seen
         return True
-
-    def _mistake(self, option_name: str, message: str, hint: str = "") -> ConfigError:
-        return ConfigError([Problem(message, (option_name,), where=f"lookup {self.Id}", hint=hint)])
 
     def get(self, value: Any, default: Any = None) -> Any:
         """Return the row (or its `value` column) of the first interval that holds `value`, or `default`.

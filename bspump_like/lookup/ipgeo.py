@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..abc.on_disk_lookup import OnDiskLookup, OnDiskLookupOptions
 from ..config import option
-from ..errors import ConfigError, Problem, needs
+from ..errors import needs
 from ..resource import resolve_path
 from .table_file import neighbours, require_path
 
@@ -97,14 +97,14 @@ class IPGeoLookup(OnDiskLookup):
         try:
             found = await asyncio.to_thread(os.stat, path)
         except FileNotFoundError:
-            raise self._mistake(f"there is no file '{path}'", neighbours(path)) from None
+            raise self.mistake("path", f"there is no file '{path}'", neighbours(path)) from None
         seen = (found.st_mtime_ns, found.st_size, found.st_ino)
         if seen == self._seen:
             return False
         try:
             self.take_table(await asyncio.to_thread(self.open_table, path))
         except ValueError as error:
-            raise self._mistake(f"'{path}' cannot be read: {error}") from error
+            raise self.mistake("path", f"'{path}' cannot be read: {error}") from error
         self._seen = seen
         return True
 
@@ -127,9 +127,6 @@ class IPGeoLookup(OnDiskLookup):
     def take_table(self, table: Any) -> None:
         """Answer from this database; the old one is closed when nobody holds it any more."""
         self._reader, self._known = table, {}
-
-    def _mistake(self, message: str, hint: str = "") -> ConfigError:
-        return ConfigError([Problem(message, ("path",), where=f"lookup {self.Id}", hint=hint)])
 
     def get(self, address: Any, default: Any = None) -> Any:
         """Return the value of an address, or `default`. The dict is shared: copy it before changing it.

@@ -112,7 +112,7 @@ class MatrixLookup(Lookup):
         ):
             if not getattr(options, name):
                 problem = f"with 'index: {options.index}' option '{name}' must name a column"
-                raise ConfigError([Problem(problem, (name,), where=f"lookup {self.Id}")])
+                raise self.mistake(name, problem)
 
     @property
     def Matrix(self) -> Matrix:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..abc.cached_lookup import CachedLookup, CachedLookupOptions
 from ..config import Seconds, option
-from ..errors import ConfigError, ConnectionLost, Problem, ProcessingError, needs
+from ..errors import ConnectionLost, ProcessingError, needs
 from .memcached_format import HASHED, MOST_BYTES, decoded, encoded, expiry, is_refused, key_on_server, spellings
 
 if TYPE_CHECKING:
@@ -108,12 +108,12 @@ class MemcachedLookup(CachedLookup):
         options = self.options
         self._prefix: bytes = options.prefix.encode()
         if self._prefix and (is_refused(self._prefix) or len(self._prefix) > _LONGEST_PREFIX):
-            self._refuse(
-                f"option 'prefix' has {options.prefix!r}; expected up to {_LONGEST_PREFIX} bytes without spaces",
-                "prefix",
-            )
+            problem = f"option 'prefix' has {options.prefix!r}; expected up to {_LONGEST_PREFIX} bytes without spaces"
+            raise self.mistake("prefix", problem)
         if options.preload:
-            self._refuse("memcached does not tell which keys it has, so not all can be loaded at the start", "preload")
+            raise self.mistake(
+                "preload", "memcached does not tell which keys it has, so not all can be loaded at the start"
+            )
         with needs("memcached"):
             import pymemcache
             from pymemcache import exceptions as errors
@@ -132,9 +132,6 @@ class MemcachedLookup(CachedLookup):
         )  # fmt: skip
         # One request at a time: an answer that is older than a `set` must not get into the cache after it.
         self._using = asyncio.Lock()
-
-    def _refuse(self, message: str, key: str) -> None:
-        raise ConfigError([Problem(message, (key,), where=f"lookup {self.Id}")])
 
     async def find(self, keys: list[Any]) -> Mapping[Any, Any]:
         """Return the values of those keys that have one.

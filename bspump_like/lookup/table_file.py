@@ -129,7 +129,7 @@ def require_path(lookup: Lookup) -> None:
     """
     if lookup.is_master() and not lookup.options.path:
         hint = "the file; or 'master_url', a pump that has the table, or 'source_url', a web server or a file that has it"
-        raise ConfigError([Problem("option 'path' must be set", ("path",), where=f"lookup {lookup.Id}", hint=hint)])
+        raise lookup.mistake("path", "option 'path' must be set", hint)
 
 
 def _columns(row: Row | None) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import quote as quote_url
 
 from ..abc.sql_lookup import Rows, SQLLookup, SQLLookupOptions
 from ..config import Seconds, option
-from ..errors import ConfigError, ConnectionLost, Problem
+from ..errors import ConnectionLost
 
 if TYPE_CHECKING:
     from ..application import BSPumpApplication
@@ -71,7 +71,7 @@ class SQLiteLookup(SQLLookup):
         super().__init__(app, id, config, cache, lazy)
         self.check_options()
         if self.options.batch_size * len(self.options.key) > _MOST_PARAMETERS:
-            self._refuse(f"one question of SQLite has at most {_MOST_PARAMETERS} values", "batch_size")
+            raise self.mistake("batch_size", f"one question of SQLite has at most {_MOST_PARAMETERS} values")
         self._db: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         self._using = asyncio.Lock()  # one thread at a time
@@ -113,17 +113,17 @@ class SQLiteLookup(SQLLookup):
             raise TypeError(f"SQLite takes no such key: {error}") from error
         except sqlite3.OperationalError as error:
             if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR:  # the statement, not the file
-                raise self._mistake(f"'{path}' cannot be asked: {error}") from error
+                raise self.mistake("", f"'{path}' cannot be asked: {error}") from error
             raise ConnectionLost(f"'{path}' cannot be read", detail=str(error)) from error
         except sqlite3.DatabaseError as error:
-            raise self._mistake(f"'{path}' cannot be read: {error}") from error
+            raise self.mistake("", f"'{path}' cannot be read: {error}") from error
 
     def _opened(self) -> sqlite3.Connection:
         path = self.options.path
         try:
             found = os.stat(path)
         except FileNotFoundError:
-            raise self._mistake(f"there is no file '{path}'") from None
+            raise self.mistake("", f"there is no file '{path}'") from None
         file = (found.st_dev, found.st_ino)
         if self._db is None or file != self._file:  # it may have been replaced by a new one
             if self._db is not None:
@@ -134,9 +134,6 @@ class SQLiteLookup(SQLLookup):
                 isolation_level=None, check_same_thread=False,
             )  # fmt: skip
         return self._db
-
-    def _mistake(self, message: str) -> ConfigError:
-        return ConfigError([Problem(message, where=f"lookup {self.Id}")])
 
     async def on_stop(self) -> None:
         """Leave open questions unanswered, and close the file."""
